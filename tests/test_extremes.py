@@ -10,7 +10,7 @@ import itertools
 import pickle
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from math import inf, isfinite, isinf, isnan, nan
+from math import factorial, inf, isfinite, isinf, isnan, nan
 from typing import Any, Final
 
 import numpy as np
@@ -188,6 +188,22 @@ def test_second_derivatives_of_a_power_at_0(y: float) -> None:
     expected = limit_of_second_derivatives(y)
     assert hessian(x**exponent, [x, exponent]).tolist() == expected
     assert hessian(x**y, [x]).tolist() == [expected[0][:1]]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_derivatives_of_a_power_by_both_in_either_order(n: int) -> None:
+    """n times by x and once by y at y = n - 1, where y (y - 1) ... (y - n + 1) is 0: (n - 1)! / x.
+
+    torch 2.13 takes that factor for a constant where y is the last to be differentiated by.
+    """
+    x, y = Value(2.0), Value(n - 1.0)
+    first, last = x**y, x**y
+    (first,) = grad(first, [y], create_graph=True)
+    for _ in range(n):
+        (first,) = grad(first, [x], create_graph=True)
+        (last,) = grad(last, [x], create_graph=True)
+    (last,) = grad(last, [y], create_graph=True)
+    assert (first.data, last.data) == (factorial(n - 1) / 2.0,) * 2
 
 
 @pytest.mark.parametrize("y", [0.25, 1.0, 1.5, 2.0, 7.0])

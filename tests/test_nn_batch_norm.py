@@ -18,6 +18,7 @@ from tests.back_ends import as_compiled
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
 from tinygrad_mlp.debug import detect_anomaly, health, trace_backward
+from tinygrad_mlp.derivatives import grad, jacobian
 from tinygrad_mlp.engine import Value, assign, topological_order
 from tinygrad_mlp.errors import (
     BatchStatisticsError,
@@ -191,6 +192,35 @@ def test_the_eager_graph_of_a_batch_agrees_and_moves_the_statistics_once() -> No
     assert_close(loss.data, program(X, Y))
     assert_close([p.grad for p in other.parameters()], program.gradients)
     assert_same_state(other, model)
+
+
+def test_third_derivatives_through_a_batch() -> None:
+    """Beside the formula in torch: those of its own batch_norm are wrong (2.13.0)."""
+    model, x, y = Net(), X[:5], Y[:5]
+    weights = model.hidden.neurons[0].w[:2]
+    start = tensor_of([weight.data for weight in weights])
+    W, b, scale, shift, W_out, b_out = map(
+        tensor_of,
+        (model.state_dict()[name] for name in (
+            "hidden.weight", "hidden.bias", "norm.weight", "norm.bias", "out.weight", "out.bias",
+        )),
+    )  # fmt: skip
+
+    def reference(w: torch.Tensor) -> torch.Tensor:
+        first = torch.cat([w, W[0, 2:]])
+        h = tensor_of(x) @ torch.stack([first, *W[1:]]).T + b
+        variance = ((h - h.mean(0)) ** 2).mean(0)
+        h = (h - h.mean(0)) / torch.sqrt(variance + 1e-5) * scale + shift
+        return ((torch.tanh(h) @ W_out.T + b_out)[:, 0] - tensor_of(y)).square().mean()
+
+    loss = squared_error_program(model).eager(x, y)
+    first = grad(loss, weights, create_graph=True)
+    second = [grad(g, weights, create_graph=True) for g in first]
+    third = [jacobian(row, weights) for row in second]
+    derivative: Callable[[torch.Tensor], torch.Tensor] = reference
+    for found in ([g.data for g in first], [[g.data for g in row] for row in second], third):
+        derivative = torch.func.jacrev(derivative)
+        assert_close(found, derivative(start))
 
 
 # Training

@@ -546,6 +546,20 @@ def test_a_batch_in_which_nothing_counts(
             run()
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize(
+    "weights",
+    [{"sample_weight": [2.0] + [1.0] * 22}, {"class_weight": {"no": 1.0, "yes": 3.0}}],
+)
+def test_weights_that_cancel_in_batches_of_one(weights: dict[str, Any], shuffle: bool) -> None:
+    message = r"with batch_size=1 the weights change nothing: .* larger batches \(batch_size=32"
+    settings: dict[str, Any] = {"epochs": 1, "rng": 0, "log_every": None, "shuffle": shuffle}
+    with pytest.raises(InvalidArgumentError, match=message):
+        fit(MLP(3, [2], rng=0), X, Y, batch_size=1, **settings, **weights)
+    fit(MLP(3, [2], rng=0), X, Y, batch_size=2, **settings, **weights)
+    fit(MLP(3, [1], rng=0), X[:1], score(X[:1]), batch_size=1, sample_weight=[2.0], **settings)
+
+
 def test_the_last_of_ordered_batches_is_looked_at_too() -> None:
     weights = np.where(np.arange(23) < 18, 1.0, 0.0)
     with pytest.raises(DataError, match="batch 3 "):

@@ -467,6 +467,11 @@ TABLE: Final = (
     Words("xavier_normal", "glorot_normal"),
     Words("Value", "Tensor Variable Scalar Parameter"),
     Words("Layer", "Linear Dense"),
+    Words(
+        "ACTIVATIONS",
+        "ReLU Tanh Sigmoid GELU SiLU ELU LeakyReLU Softplus Activation",
+        remark="the table of them; a model takes the name: Sequential(Layer(2, 8, None), 'relu')",
+    ),
     Words("MLP", "MLPClassifier MLPRegressor"),
     Words("BatchNorm", "BatchNorm1d BatchNormalization"),
     Words("dropout", "dropout_rate drop_rate"),

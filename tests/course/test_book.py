@@ -420,6 +420,24 @@ def test_the_command_prints_times_and_warns_of_what_takes_too_long(
     ]
 
 
+def test_the_time_of_one_chapter_is_not_added_up(
+    chapters: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_chapters, "FOLDER", chapters)
+
+    def written(found: list[Chapter], folder: Path, **told: Callable[[Run], object]) -> list[Run]:
+        (run,) = runs = [Run(chapter, 1.5, "") for chapter in found]
+        told["told"](run)
+        return runs
+
+    monkeypatch.setattr("tinygrad_mlp._cli.course.write_book", written)
+    assert main(["course", "1", "--out", str(chapters / "book")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "  1.5 s  01_first: A & B: the first",
+        f"{chapters / 'book' / 'index.html'} is the table of contents",
+    ]
+
+
 def test_the_time_of_a_chapter_is_that_of_its_own_work(chapters: Path) -> None:
     text = SECOND.replace("== 3", "== 2").replace("assert", "sum(range(20_000_000))\nassert")
     (chapters / "02_works.py").write_text(text, encoding="utf-8")

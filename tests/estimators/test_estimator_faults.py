@@ -257,6 +257,16 @@ def test_balanced_classes_are_not_known_in_parts() -> None:
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[False, True])
 
 
+def test_class_weights_that_cancel_in_batches_of_one() -> None:
+    X, y = [[0.0], [1.0], [2.0]], [0, 0, 1]
+    settings: dict[str, Any] = {"max_iter": 1, "class_weight": "balanced"}
+    with pytest.raises(ValueError, match=r"class_weight changes nothing: .*: batch_size=32$"):
+        MLPClassifier(batch_size=1, **settings).fit(X, y)
+    quietly(MLPClassifier(batch_size=2, **settings).fit, X, y)
+    quietly(MLPClassifier(batch_size=1, solver="lbfgs", **settings).fit, X, y)
+    quietly(MLPClassifier(batch_size=1, **settings).fit, X[1:], y[1:])  # one of each class
+
+
 def test_parameters_are_not_checked_where_scikit_learn_is_told_so() -> None:
     with config_context(skip_parameter_validation=True):
         for package in (neural_network, estimators):

@@ -30,7 +30,8 @@ def run_course(arguments: argparse.Namespace) -> None:
 
     runs = write_book(chapters, arguments.out, told=_tell, in_dark=darkened)
     together = sum(run.seconds for run in runs)
-    say(f"{together:5.1f} s  {len(runs)} chapters together")
+    if len(runs) > 1:
+        say(f"{together:5.1f} s  {len(runs)} chapters together")
     for run in runs:
         if run.seconds > LONGEST:
             say(

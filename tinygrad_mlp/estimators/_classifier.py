@@ -71,7 +71,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         dropout: the probability of dropout behind each hidden layer.
         batch_norm: whether each hidden layer has a batch norm before its activation.
         class_weight: a weight for each class, {label: weight}, or "balanced"; for several labels
-            a list of such weights.
+            a list of such weights. It does less in small batches; ``batch_size=1`` refuses it.
 
     Attributes:
         classes_: the classes.
@@ -161,7 +161,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             X: the features, (n_samples, n_features), an array, a sparse matrix, or a frame of
                 pandas or polars with columns of numbers and truth values.
             y: the class of each, (n_samples,); or a row of zeros and ones, (n_samples, n_labels).
-            sample_weight: how much each sample counts, (n_samples,).
+            sample_weight: how much each sample counts, (n_samples,), beside the others of its
+                batch: the smaller ``batch_size``, the less, and with 1 not at all.
 
         Raises:
             DataError: for a frame with text, dates or categories, and for missing targets.
@@ -303,6 +304,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         if self.class_weight is None:
             return weights
         by_class: Array = _check_sample_weight(compute_sample_weight(self.class_weight, y), X)
+        if self.batch_size == 1 and self.solver != "lbfgs" and by_class.min() < by_class.max():
+            raise ValueError(
+                "with batch_size=1 class_weight changes nothing: the loss of a batch is divided by "
+                "the sum of its weights; give larger batches: batch_size=32"
+            )
         return by_class if weights is None else weights * by_class
 
     def _score_of(self, outputs: Array, targets: Array, sample_weight: Array | None) -> float:

@@ -114,7 +114,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
             X: the features, (n_samples, n_features), an array, a sparse matrix, or a frame of
                 pandas or polars with columns of numbers and truth values.
             y: the targets, (n_samples,) or (n_samples, n_outputs).
-            sample_weight: how much each sample counts, (n_samples,).
+            sample_weight: how much each sample counts, (n_samples,), beside the others of its
+                batch: the smaller ``batch_size``, the less, and with 1 not at all.
 
         Raises:
             DataError: for a frame with text, dates or categories, and for missing targets.

@@ -122,7 +122,8 @@ def fit(
         clip_value: the largest size of each gradient, applied after ``clip_norm``.
         sample_weight: how much each sample counts, (n_samples,), numbers of at least 0. The loss
             of a batch is then sum w_i l_i / sum w_i (Keras divides by the number of samples), so
-            that only the ratios of the weights matter. Accuracies count every sample once.
+            that only the ratios of the weights within a batch matter: the smaller the batches, the
+            less they do. Accuracies count every sample once.
         class_weight: how much the samples of each class count, {label: weight} with a weight for
             every class; or "balanced" for n / (k n_c), with n samples, n_c of them in the class
             (each counted by its ``sample_weight``) and k classes, as in scikit-learn. It is
@@ -169,9 +170,10 @@ def fit(
             of ``resume`` is damaged or holds no training.
         ShapeError: if lengths or shapes do not fit to one another or to the model.
         InvalidArgumentError: for a number out of its range, a schedule that watches an accuracy
-            where there is none, or a batch of one sample for a model that takes means over the
-            batch (``nn.BatchNorm``); if the file of ``resume`` is of a training with other data,
-            settings, versions or instruction set, or a callback keeps what no file can hold.
+            where there is none, or batches of one sample where a model takes means over the batch
+            (``nn.BatchNorm``) or samples have unequal weights; if the file of ``resume`` is of a
+            training with other data, settings, versions or instruction set, or a callback keeps
+            what no file can hold.
         BackendError: for an unknown back end, and for "native" where it cannot run the recording.
         UnknownNameError: for an unknown loss, optimizer, schedule or engine; lists the known ones.
         MissingDependencyError: for ``progress=True`` without tqdm.

@@ -2,8 +2,10 @@
 
 The loss of a batch is the mean sum w_i l_i / sum w_i, as that of PyTorch's ``CrossEntropyLoss``
 with ``weight``. So only the ratios of the weights matter, and a batch of heavy samples takes no
-longer step than one of light samples. Keras divides by the number of samples instead. With label
-smoothing a sample has the weight of its own label, as in Keras; PyTorch weights each class alone.
+longer step than one of light samples. But a weight counts beside the others of its batch alone: in
+small batches weights do less, and in batches of one nothing. Keras divides by the number of samples
+instead. With label smoothing a sample has the weight of its own label, as in Keras; PyTorch weights
+each class alone.
 """
 
 from __future__ import annotations
@@ -153,17 +155,28 @@ def shares_of_batches(
 
 
 def check_batches(weights: Floats | None, batch_size: int | None, shuffle: bool) -> None:
-    """Refuse weights of which a batch may hold zeros alone: it would have no mean.
+    """Refuse weights of which a batch may hold zeros alone, and unequal ones in batches of one.
+
+    The first would have no mean; in the second each weight is divided by itself.
 
     Raises:
-        DataError: if there can be such a batch.
+        DataError: if there can be a batch in which nothing counts.
+        InvalidArgumentError: if each batch is one sample, so that the weights change nothing.
 
     >>> check_batches(np.array([1.0, 0.0, 0.0]), 2, shuffle=True)
     Traceback (most recent call last):
         ...
     tinygrad_mlp.errors.DataError: 2 of 3 samples have the weight 0, so a batch of 1 may hold ...
     """
-    if weights is None or batch_size is None or batch_size >= len(weights) or weights.all():
+    if weights is None or batch_size is None or batch_size >= len(weights):
+        return
+    if weights.all():
+        if batch_size == 1 and weights.min() < weights.max():
+            raise InvalidArgumentError(
+                "with batch_size=1 the weights change nothing: the loss of a batch is divided by "
+                "the sum of its weights, so a sample counts more or less only beside others; give "
+                "larger batches (batch_size=32, or None for all samples at once) or no weights"
+            )
         return
     n_samples, n_zeros = len(weights), int(np.count_nonzero(weights == 0.0))
     remedy = (
