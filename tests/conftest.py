@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -28,6 +30,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """With a process for each processor, products on several threads would wait for one another."""
     if config.getoption("numprocesses", default=None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected lives to the end, so Python need not look for cycles in it again and again.
+
+    It is a million objects, and each look goes through all of them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -177,8 +177,7 @@ def line() -> Module:
     [
         ("eager", line, "sgd"),  # the step of each optimizer is interrupted above
         ("eager", line, "adam"),
-        ("compiled", line, "sgd"),
-        ("compiled", line, "adam"),
+        ("compiled", line, "adam"),  # which has a state beside the parameters; sgd has none
         ("eager", Counting, "adam"),
         ("compiled", Counting, "adam"),  # as one graph of the whole batch
     ],
@@ -193,7 +192,7 @@ def test_a_training_ends_between_two_steps(engine: str, kind: Any, name: str) ->
     counts = set()
     stride = 3 if kind is Counting else 1  # it is about the buffers, and takes long
     for training in interrupted_everywhere(
-        lambda: Training(engine, kind, name), "line", "training", stride, rounds=2
+        lambda: Training(engine, kind, name), "line", "training", stride, rounds=1
     ):
         seen = training.seen()
         step_count = seen[1]["step_count"]
@@ -252,7 +251,7 @@ def test_early_stopping_never_holds_the_weights_of_another_epoch() -> None:
 def test_weights_are_loaded_as_a_whole_or_not_at_all() -> None:
     class Loading:
         def __init__(self) -> None:
-            self.model = MLP(1, [2], init="zeros")
+            self.model = MLP(1, [1], init="zeros")
             self.ones = {name: array + 1.0 for name, array in self.model.state_dict().items()}
 
         def __call__(self) -> None:
@@ -262,4 +261,4 @@ def test_weights_are_loaded_as_a_whole_or_not_at_all() -> None:
         tuple(parameter.data for parameter in loading.model.parameters())
         for loading in interrupted_everywhere(Loading, within="nn")
     }
-    assert found == {(0.0,) * 4, (1.0,) * 4}
+    assert found == {(0.0, 0.0), (1.0, 1.0)}
