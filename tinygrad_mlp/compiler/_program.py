@@ -494,7 +494,7 @@ class Program:
 
     def _in_lockstep(self, recording: Recording, given: list[Array]) -> list[Nested]:
         if self.checks_targets:
-            run_all(checks_of(recording, True, self.argument_names), given)
+            run_all(self._checks_of(recording), given)
         samples = zip(*[array.reshape(len(array), -1).tolist() for array in given])
         batch = [[Value(number) for row in rows for number in row] for rows in samples]
         return in_lockstep(recording, batch)
@@ -554,12 +554,17 @@ class Program:
             raise batch_of_one()
         samples = (-1,) if self._per_sample else ()
         auxiliary_shape = (*samples, *trace_.recording.auxiliary_shape)
-        checks = checks_of(trace_.recording, self._per_sample, self.argument_names)
+        checks = self._checks_of(trace_.recording)
         numbers = (self._parameters, self._gradients, self._kept_numbers)
         run = trace_.bind(batch_size, self._dtype, *numbers)
         bound = _Bound(run, auxiliary_shape, trace_, checks)
         _keep(self._bound, shapes, bound)
         return bound
+
+    def _checks_of(self, recording: Recording) -> list[TargetCheck]:
+        if not recording.checks:  # as mostly, and it takes time to find the names
+            return []
+        return checks_of(recording, self._per_sample, self.argument_names)
 
     @staticmethod
     def _batch_size(shapes: Shapes) -> int:
