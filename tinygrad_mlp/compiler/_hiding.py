@@ -194,6 +194,10 @@ def _hash_of_node(node: Traced) -> int:
 # Ctrl-C
 
 
+_waits: Final[list[object]] = []
+"""Not empty within such a block, which those inside it leave to itself."""
+
+
 @contextmanager
 def interrupts_wait() -> Iterator[None]:
     """A Ctrl-C within this block takes effect at its end, a second one at once.
@@ -209,8 +213,8 @@ def interrupts_wait() -> Iterator[None]:
     done
     interrupted
     """
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or _waits or not callable(before := signal.getsignal(signal.SIGINT)):
         yield
         return
     waiting: list[FrameType | None] = []
@@ -221,9 +225,11 @@ def interrupts_wait() -> Iterator[None]:
         waiting.append(frame)
 
     signal.signal(signal.SIGINT, note)
+    _waits.append(note)
     try:
         yield
     finally:
+        _waits.clear()
         signal.signal(signal.SIGINT, before)
         if waiting:
             before(signal.SIGINT, waiting[0])

@@ -395,7 +395,8 @@ def _order(slots: IntArray) -> IntArray:
     """Sort by the operand that has the most distinct slots, so that results lie as it lies."""
     if not slots.shape[1] or len(slots) == 1:
         return np.arange(len(slots))
-    return np.lexsort(sorted(slots.T[::-1], key=_n_distinct))  # by the last one first
+    columns = [slots[:, column] for column in range(slots.shape[1] - 1, -1, -1)]
+    return np.lexsort(sorted(columns, key=_n_distinct))  # the last one counts most
 
 
 def _n_distinct(column: IntArray) -> int:

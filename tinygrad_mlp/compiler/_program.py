@@ -6,13 +6,13 @@ beside it.
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NoReturn
 from weakref import WeakSet
 
@@ -24,22 +24,26 @@ from tinygrad_mlp._blocks import current, open_blocks
 from tinygrad_mlp._freezing import changes, clear_frozen, frozen_among
 from tinygrad_mlp._many_numbers import read_numbers, write_numbers
 from tinygrad_mlp._recording import pass_observer, within_same_numbers
-from tinygrad_mlp._text import described
 from tinygrad_mlp.compiler._backends.choice import Choice, Wanted, check_wanted
 from tinygrad_mlp.compiler._backends.native import Bound, Native
 from tinygrad_mlp.compiler._backends.native_tape import NativeTape
+from tinygrad_mlp.compiler._call_arguments import (
+    Shapes,
+    argument_names_of,
+    assign_numbers,
+    batch_size_of,
+    called_with,
+)
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of, run_all
-from tinygrad_mlp.compiler._hiding import recording_lock
+from tinygrad_mlp.compiler._hiding import interrupts_wait, recording_lock
 from tinygrad_mlp.compiler._layout import Plan
 from tinygrad_mlp.compiler._lockstep import batch_of_one, in_lockstep
 from tinygrad_mlp.compiler._lone_means import warn_of_lone_means
 from tinygrad_mlp.compiler._repetition import retrace
 from tinygrad_mlp.compiler._tracing import Nested, Recording, trace
 from tinygrad_mlp.compiler._translation import Translation, translate
-from tinygrad_mlp.data._arrays import as_floats, check_plain
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.errors import (
-    DataError,
     GraphError,
     ShapeError,
     TinygradMLPError,
@@ -49,7 +53,6 @@ from tinygrad_mlp.errors import (
 __all__ = ["Program"]
 
 Array = NDArray[Any]
-Shapes = tuple[tuple[int, ...], ...]
 
 MOST_KEPT: Final = 32
 """How many recordings, and how many shapes with memory for them, a program keeps."""
@@ -148,7 +151,7 @@ class Program:
 
     @parameters.setter
     def parameters(self, numbers: ArrayLike) -> None:
-        _assign(self._parameters, numbers, "parameters")
+        assign_numbers(self._parameters, numbers, "parameters")
 
     @property
     def gradients(self) -> Array:
@@ -157,7 +160,7 @@ class Program:
 
     @gradients.setter
     def gradients(self, numbers: ArrayLike) -> None:
-        _assign(self._gradients, numbers, "gradients")
+        assign_numbers(self._gradients, numbers, "gradients")
 
     def __call__(self, *arrays: ArrayLike) -> Any:
         """The loss as a float, gradients left in ``gradients``; or the predictions as an array.
@@ -177,7 +180,7 @@ class Program:
         given = [
             array
             if array.__class__ is np.ndarray and array.dtype is dtype
-            else self._as_array(array)
+            else called_with(array, dtype)
             for array in arrays
         ]
         shapes = tuple([array.shape for array in given])
@@ -313,12 +316,7 @@ class Program:
         >>> compile(lambda features, target: features - target).argument_names
         ('features', 'target')
         """
-        try:
-            arguments = inspect.signature(self._function).parameters.values()
-        except (TypeError, ValueError):  # of a function written in C
-            return ()
-        named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        return tuple([argument.name for argument in arguments if argument.kind in named])
+        return argument_names_of(self._function)
 
     def keep(self, leaves: Iterable[Value]) -> None:
         """Keep the numbers of leaves that it assigns to here, as those of the parameters.
@@ -353,7 +351,7 @@ class Program:
 
     @kept.setter
     def kept(self, numbers: ArrayLike) -> None:
-        _assign(self._kept_numbers, numbers, "kept")
+        assign_numbers(self._kept_numbers, numbers, "kept")
 
     def write_back(self) -> None:
         """Copy parameters and, unless it only predicts, gradients into ``data`` and ``grad``."""
@@ -456,7 +454,7 @@ class Program:
         >>> loss.data, w.grad
         (8.5, 9.0)
         """
-        given = [self._as_array(array) for array in arrays]
+        given = [called_with(array, self._dtype) for array in arrays]
         self.write_back()
         for value in self._values:
             value.zero_grad()
@@ -480,7 +478,7 @@ class Program:
     def _recording_of_batch(self, given: list[Array]) -> Recording | None:
         """The recording of one sample, if it has to be computed with the others of its batch."""
         shapes = tuple([array.shape for array in given])
-        self._batch_size(shapes)
+        batch_size_of(shapes)
         sample_shapes = tuple([shape[1:] for shape in shapes])
         known = self._traces.get(sample_shapes)
         if known is not None:
@@ -512,20 +510,9 @@ class Program:
         >>> compile(lambda x: x * x).generators(2.0)
         []
         """
-        shapes = tuple([self._as_array(array).shape for array in arrays])
+        shapes = tuple([called_with(array, self._dtype).shape for array in arrays])
         bound = self._bound.get(shapes) or self._bind(shapes)
         return list({id(rng): rng for _, rng in bound.trace.recording.random}.values())
-
-    def _as_array(self, array: ArrayLike) -> Array:
-        if isinstance(array, np.ma.MaskedArray):
-            raise ShapeError(
-                "a program is called with arrays of numbers, got a masked array; fill in what is "
-                "masked, array.filled(0.0), or leave these samples out"
-            )
-        try:
-            return as_floats(array, "the array").astype(self._dtype, copy=False)
-        except (DataError, ShapeError) as error:
-            raise ShapeError(f"a program is called with arrays of numbers; {error}") from error
 
     def _traced(self) -> Translation:
         if self._last is None:
@@ -543,7 +530,7 @@ class Program:
         batch_size = 0
         sample_shapes = shapes
         if self._per_sample:
-            batch_size = self._batch_size(shapes)
+            batch_size = batch_size_of(shapes)
             sample_shapes = tuple([shape[1:] for shape in shapes])
         trace_ = self._traces.get(sample_shapes)
         if trace_ is None:
@@ -562,22 +549,7 @@ class Program:
         return bound
 
     def _checks_of(self, recording: Recording) -> list[TargetCheck]:
-        if not recording.checks:  # as mostly, and it takes time to find the names
-            return []
-        return checks_of(recording, self._per_sample, self.argument_names)
-
-    @staticmethod
-    def _batch_size(shapes: Shapes) -> int:
-        sizes = {shape[0] if shape else None for shape in shapes}
-        if len(sizes) != 1 or None in sizes or 0 in sizes:
-            raise ShapeError(
-                "a program compiled with per_sample=True is called with arrays that have the "
-                "samples along their first axis, the same number for all and at least one; "
-                f"got shapes {shapes}"
-            )
-        size = sizes.pop()
-        assert size is not None
-        return size
+        return checks_of(recording, self._per_sample, partial(argument_names_of, self._function))
 
     def _record(self, shapes: Shapes) -> Translation:
         recording = self._repeated_recording(shapes)
@@ -593,7 +565,7 @@ class Program:
 
     def _repeated_recording(self, shapes: Shapes) -> Recording:
         """The graph of the function, which does the same when it runs again."""
-        with self.within():
+        with interrupts_wait(), self.within():
             recording = trace(
                 self._function,
                 shapes,
@@ -629,18 +601,6 @@ def _make_all_locks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_make_all_locks)
-
-
-def _assign(array: Array, numbers: ArrayLike, name: str) -> None:
-    try:
-        if numbers.__class__ is not np.ndarray:  # which it is in every step of a loop
-            check_plain(numbers, f"program.{name}")
-        array[:] = numbers
-    except (TypeError, ValueError) as error:
-        raise ShapeError(
-            f"program.{name} holds {array.size} numbers, got {described(numbers)}; for example "
-            f"program.{name} = np.zeros({array.size})"
-        ) from error
 
 
 _WITHOUT_STEPS: Final = {NativeTape.name: "the graph is irregular", Native.name: "it has no loss"}

@@ -7,7 +7,7 @@ of rules: those of the package and those of a person become passes alike, where 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from copy import copy
 from typing import Any, Final, NoReturn
 
@@ -117,7 +117,30 @@ def traced_rule(
     >>> passes.rest[:, 0].tolist(), reads_rate
     ([1, 2], False)
     """
-    given = (optimizer, parameters, clip_value, operations)
+    if not is_of_package(optimizer):
+        return _newly_traced(optimizer, parameters, clip_value, operations)
+    settings = [(name, repr(x)) for name, x in vars(optimizer).items() if _is_setting(name, x)]
+    key = (type(optimizer), *settings, parameters.size, parameters.dtype, repr(clip_value))
+    known = _known_rules.get(key)
+    if known is None or known[0] is not operations:
+        found = _newly_traced(optimizer, parameters, clip_value, operations)
+        if len(_known_rules) >= _MOST_KNOWN:
+            _known_rules.clear()
+        known = _known_rules[key] = operations, found
+    return known[1]
+
+
+_MOST_KNOWN: Final = 64
+
+_known_rules: Final[dict[Hashable, tuple[Mapping[str, int], tuple[Passes, bool]]]] = {}
+"""The passes of rules of the package by all that these read: one training follows the other."""
+
+
+def _is_setting(name: str, value: object) -> bool:
+    return isinstance(value, float | int | None) and name not in _OF_STEPS
+
+
+def _newly_traced(*given: Any) -> tuple[Passes, bool]:
     try:
         return _traced_alike(*given, unknown=_WITH_RATE), False
     except UntraceableError:
