@@ -52,7 +52,7 @@ class ArgumentCheck:
         columns: where the rows are in the argument (of one sample), (n_rows, n_columns); None if
             they are all of it, in order.
         n_columns: how long a row is.
-        names: gives what the function calls its arguments; asked at the first run, as it takes time.
+        names: gives what the function calls its arguments; asked at the first run alone.
 
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> from tinygrad_mlp.losses import hinge
