@@ -17,6 +17,7 @@ __all__ = ["Shapes", "argument_names_of", "assign_numbers", "batch_size_of", "ca
 
 Array = NDArray[Any]
 Shapes = tuple[tuple[int, ...], ...]
+"""Those of the arguments of a call."""
 
 
 def called_with(array: ArrayLike, dtype: np.dtype[Any]) -> Array:
