@@ -108,7 +108,8 @@ _INSTEAD: Final = (
 def numbers_hidden() -> Iterator[None]:
     """Guard the numbers of all leaves but those made in this trace, and hashes of nodes.
 
-    Only in the thread in which a recorder is at work.
+    Only in the thread in which a recorder is at work. Inside such a block another one does nothing:
+    a class that changes makes Python forget what it has learned about its attributes.
 
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> w = Value(2.0)
@@ -117,6 +118,9 @@ def numbers_hidden() -> Iterator[None]:
         ...
     tinygrad_mlp.errors.TracingError: a traced Value has no number yet, but the .data of ...
     """
+    if Value.__dict__["data"] is not DATA_SLOT:  # whoever hid them holds ``recording_lock``, as we
+        yield
+        return
     replaced = [
         (Value, "data", property(_data_of_leaf, _set_data_of_leaf)),
         (Value, "grad", property(_grad_of_leaf, _GRAD.__set__)),

@@ -24,7 +24,7 @@ from tinygrad_mlp.compiler._call_arguments import (
     called_with,
 )
 from tinygrad_mlp.compiler._checks import TargetCheck, checks_of
-from tinygrad_mlp.compiler._hiding import interrupts_wait
+from tinygrad_mlp.compiler._hiding import interrupts_wait, numbers_hidden, recording_lock
 from tinygrad_mlp.compiler._layout import Plan
 from tinygrad_mlp.compiler._locks import Locked
 from tinygrad_mlp.compiler._lockstep import batch_of_one
@@ -305,7 +305,7 @@ class RecordedFunction(Locked):
 
     def _repeated_recording(self, shapes: Shapes) -> Recording:
         """The graph of the function, which does the same when it runs again."""
-        with interrupts_wait(), self.within():
+        with interrupts_wait(), self.within(), recording_lock, numbers_hidden():
             recording = trace(
                 self._function,
                 shapes,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Mapping, Set
 from copy import copy
+from itertools import chain
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -241,4 +242,4 @@ def coefficient_rows(optimizer: Optimizer, n_steps: int, dtype: np.dtype[Any]) -
         pass
     first = optimizer.step_count + 1
     rows = [optimizer.coefficients(step) for step in range(first, first + n_steps)]
-    return np.array(rows, dtype)
+    return np.fromiter(chain.from_iterable(rows), dtype).reshape(n_steps, -1)
