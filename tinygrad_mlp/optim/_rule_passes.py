@@ -40,6 +40,9 @@ _FIXED: Final = frozenset({"parameters", "groups"})
 """Lists as long as the model is large, which no rule has a reason to change."""
 
 
+_NO_SETTINGS: Final = _OF_STEPS | _FIXED | {"_ranges"}
+
+
 class _Unknown:
     """Stands for a number that is another one in each step."""
 
@@ -118,16 +121,16 @@ def traced_rule(
     >>> passes.rest[:, 0].tolist(), reads_rate
     ([1, 2], False)
     """
-    if not is_of_package(optimizer):
-        return _newly_traced(optimizer, parameters, clip_value, operations)
-    settings = [(name, repr(x)) for name, x in vars(optimizer).items() if _is_setting(name, x)]
-    key = (type(optimizer), *settings, parameters.size, parameters.dtype, repr(clip_value))
+    given = (optimizer, parameters, clip_value, operations)
+    read = _all_that_is_read(optimizer)
+    if read is None:
+        return _newly_traced(*given)
+    key = (*read, parameters.size, parameters.dtype, repr(clip_value))
     known = _known_rules.get(key)
     if known is None or known[0] is not operations:
-        found = _newly_traced(optimizer, parameters, clip_value, operations)
         if len(_known_rules) >= _MOST_KNOWN:
             _known_rules.clear()
-        known = _known_rules[key] = operations, found
+        known = _known_rules[key] = operations, _newly_traced(*given)
     return known[1]
 
 
@@ -137,8 +140,15 @@ _known_rules: Final[dict[Hashable, tuple[Mapping[str, int], tuple[Passes, bool]]
 """The passes of rules of the package by all that these read: one training follows the other."""
 
 
-def _is_setting(name: str, value: object) -> bool:
-    return isinstance(value, float | int | None) and name not in _OF_STEPS
+def _all_that_is_read(optimizer: Optimizer) -> tuple[Hashable, ...] | None:
+    """What the rule of an optimizer is made of; None where that is not its settings alone."""
+    if not is_of_package(optimizer):
+        return None
+    kind = type(optimizer)
+    settings = {name: x for name, x in vars(optimizer).items() if name not in _NO_SETTINGS}
+    if not all([isinstance(x, float | int) for x in settings.values()]):
+        return None  # such as a method that somebody has put into it
+    return kind, kind.update, kind.coefficients, *[(name, repr(x)) for name, x in settings.items()]
 
 
 def _newly_traced(*given: Any) -> tuple[Passes, bool]:
