@@ -13,7 +13,7 @@ import pytest
 from tests.back_ends import BACK_ENDS, BackEnd, forced
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import Program, compile
-from tinygrad_mlp.compiler._program import MOST_KEPT
+from tinygrad_mlp.compiler._recorded_function import MOST_KEPT
 from tinygrad_mlp.engine import Value, assign
 from tinygrad_mlp.errors import DataError, GraphError, InvalidArgumentError, ShapeError
 from tinygrad_mlp.functional import uniform

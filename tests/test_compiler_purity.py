@@ -17,7 +17,7 @@ import pytest
 
 from tinygrad_mlp import functional as F
 from tinygrad_mlp.compiler import compile
-from tinygrad_mlp.compiler._program import MOST_KEPT
+from tinygrad_mlp.compiler._recorded_function import MOST_KEPT
 from tinygrad_mlp.compiler._tracing import trace
 from tinygrad_mlp.engine import Value, as_value, assign, enable_grad, no_grad
 from tinygrad_mlp.errors import (

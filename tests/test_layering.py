@@ -68,7 +68,7 @@ the modules inside a sub-package import one another, but not in a circle."""
 COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
     frozenset(layer.split())
     for layer in (
-        "_hiding _refusals _traced _tracing _repetition _checks _lone_means",  # record
+        "_hiding _locks _refusals _traced _tracing _repetition _call_arguments _checks _lone_means",
         "_nodes _sums _folding _schedule _ragged _products _layout",  # plan
         "_softmax _instructions _symbols _workspace _adjoints _contractions _tidying",  # lower
         "_lowered _lowering",
@@ -83,6 +83,7 @@ COMPILER: Final[tuple[frozenset[str], ...]] = tuple(
         "_backends",
         "_translation",
         "_lockstep",
+        "_recorded_function",
         "_program",
         "_compiling",
     )

@@ -175,6 +175,8 @@ def as_generator(rng: Rng, name: str = "rng") -> np.random.Generator:
         ...
     tinygrad_mlp.errors.InvalidArgumentError: rng is -1, but a seed (a whole number of at least ...
     """
+    if isinstance(rng, np.random.Generator):
+        return rng
     given: Any = rng
     try:
         return np.random.default_rng(given)

@@ -479,6 +479,35 @@ def test_a_rule_of_the_package_runs_once_and_another_twice(
     assert of_package.same_as(of_another)
 
 
+def test_a_rule_of_the_package_is_known_by_all_that_it_reads(library: Library) -> None:
+    def passes(optimizer: Optimizer, n: int = 3, dtype: str = "float64", clip: Any = None) -> Any:
+        return traced_rule(optimizer, np.zeros(n, dtype), clip, library.operations)[0]
+
+    known = passes(Adam(learning_rate=0.5))
+    assert passes(Adam(learning_rate=0.5)) is known
+    assert not passes(Adam(learning_rate=0.5, weight_decay=0.25)).same_as(known)
+    assert not passes(AdamW(learning_rate=0.5, weight_decay=0.25)).same_as(
+        passes(Adam(learning_rate=0.5, weight_decay=0.25))
+    )
+    assert not passes(Adam(learning_rate=0.5), n=4).same_as(known)
+    assert passes(Adam(learning_rate=0.5), dtype="float32") is not known
+    assert not passes(Adam(learning_rate=0.5), clip=1.0).same_as(known)
+    own = Adam(learning_rate=0.5)
+    own.update = SGD(learning_rate=0.5).update  # type: ignore[method-assign]
+    with pytest.raises(UntraceableError):
+        passes(own)
+
+
+def test_a_rule_that_is_known_is_that_of_the_same_library(library: Library) -> None:
+    traced_rule(SGD(), np.zeros(3), None, library.operations)
+    moved = {name: number + 1 for name, number in library.operations.items()}
+    here, there = [
+        traced_rule(SGD(), np.zeros(3), None, operations)[0].records[:, 0]
+        for operations in (library.operations, moved)
+    ]
+    assert (there == here + 1).all()
+
+
 def test_what_cannot_be_copied_is_no_reason_against_a_rule(library: Library) -> None:
     optimizer = Own(lion, lock=threading.Lock())
     traced_rule(optimizer, np.zeros(3), None, library.operations)

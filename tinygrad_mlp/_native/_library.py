@@ -109,7 +109,7 @@ def address_of(array: NDArray[Any]) -> int:
     >>> address_of(array[1:]) - address_of(array)
     8
     """
-    address: int = array.__array_interface__["data"][0]
+    address: int = array.ctypes.data  # the array interface would describe each field, too
     return address
 
 

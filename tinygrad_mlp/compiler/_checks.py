@@ -7,7 +7,7 @@ that is a leaf which stood before is read, and checked, at each call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,9 @@ __all__ = ["ArgumentCheck", "MixedCheck", "TargetCheck", "checks_of", "run_all"]
 
 Row = list[int | Value]
 """What is checked together: numbers of placeholders, and leaves."""
+
+Names = Callable[[], Sequence[str]]
+"""Gives what a function calls its arguments."""
 
 TARGETS: Final = "targets"
 """What the messages call numbers that are not all of one argument."""
@@ -49,12 +52,12 @@ class ArgumentCheck:
         columns: where the rows are in the argument (of one sample), (n_rows, n_columns); None if
             they are all of it, in order.
         n_columns: how long a row is.
-        name: what the messages call the argument.
+        names: gives what the function calls its arguments; asked at the first run alone.
 
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> from tinygrad_mlp.losses import hinge
     >>> recording = trace(lambda x, t: hinge(x, t), [(), ()], [])
-    >>> (check,) = checks_of(recording, True, ["x", "t"])
+    >>> (check,) = checks_of(recording, True, lambda: ["x", "t"])
     >>> check.run([np.zeros(2), np.array([1.0, -1.0])])
     >>> check.run([np.zeros(2), np.array([1.0, 0.0])])
     Traceback (most recent call last):
@@ -66,9 +69,10 @@ class ArgumentCheck:
     number: int
     columns: NDArray[np.intp] | None
     n_columns: int
-    name: str
+    names: Names
     per_sample: bool
     passed: object = None
+    _name: str = ""
 
     @property
     def leaves(self) -> Sequence[Value]:
@@ -88,8 +92,14 @@ class ArgumentCheck:
         if self.columns is not None:
             flat = array.reshape(len(array), -1) if self.per_sample else array.reshape(1, -1)
             rows = flat[:, self.columns]
-        self.check.check_array(rows.reshape(-1, self.n_columns), self.name)
+        self._name = self._name or self._called()
+        self.check.check_array(rows.reshape(-1, self.n_columns), self._name)
         self.passed = array
+
+    def _called(self) -> str:
+        """What the messages call the argument."""
+        names = self.names()
+        return names[self.number] if self.number < len(names) else f"argument {self.number}"
 
 
 @dataclass(slots=True)
@@ -106,7 +116,7 @@ class MixedCheck:
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> from tinygrad_mlp.losses import hinge
     >>> sign = Value(1.0)
-    >>> (check,) = checks_of(trace(lambda x: hinge(x, sign), [()], []), True, ["x"])
+    >>> (check,) = checks_of(trace(lambda x: hinge(x, sign), [()], []), True, list)
     >>> check.run([np.zeros(2)])
     >>> sign.data = 0.5
     >>> check.run([np.zeros(2)])
@@ -156,11 +166,11 @@ def run_all(checks: Sequence[TargetCheck], arrays: list[NDArray[Any]]) -> None:
         check.run(arrays)
 
 
-def checks_of(recording: Recording, per_sample: bool, names: Sequence[str]) -> list[TargetCheck]:
+def checks_of(recording: Recording, per_sample: bool, names: Names) -> list[TargetCheck]:
     """The checks that a function left with its recording, for the arguments of a program.
 
     >>> from tinygrad_mlp.compiler._tracing import trace
-    >>> checks_of(trace(lambda x: x * x, [()], []), True, ["x"])
+    >>> checks_of(trace(lambda x: x * x, [()], []), True, list)
     []
     """
     argument = {id_: i for i, (_, ids) in enumerate(recording.inputs) for id_ in ids}
@@ -179,8 +189,7 @@ def checks_of(recording: Recording, per_sample: bool, names: Sequence[str]) -> l
             columns = np.array(mine, dtype=np.intp) - ids[0]
             is_all = columns.ravel().tolist() == list(range(len(ids)))
             where = None if is_all else columns
-            name = names[number] if number < len(names) else f"argument {number}"
-            checks.append(ArgumentCheck(check, number, where, n_columns, name, per_sample))
+            checks.append(ArgumentCheck(check, number, where, n_columns, names, per_sample))
     return checks
 
 

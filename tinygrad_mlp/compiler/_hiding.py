@@ -108,7 +108,8 @@ _INSTEAD: Final = (
 def numbers_hidden() -> Iterator[None]:
     """Guard the numbers of all leaves but those made in this trace, and hashes of nodes.
 
-    Only in the thread in which a recorder is at work.
+    Only in the thread in which a recorder is at work. Inside such a block another one does nothing:
+    a class that changes makes Python forget what it has learned about its attributes.
 
     >>> from tinygrad_mlp.compiler._tracing import trace
     >>> w = Value(2.0)
@@ -117,6 +118,9 @@ def numbers_hidden() -> Iterator[None]:
         ...
     tinygrad_mlp.errors.TracingError: a traced Value has no number yet, but the .data of ...
     """
+    if Value.__dict__["data"] is not DATA_SLOT:  # whoever hid them holds ``recording_lock``, as we
+        yield
+        return
     replaced = [
         (Value, "data", property(_data_of_leaf, _set_data_of_leaf)),
         (Value, "grad", property(_grad_of_leaf, _GRAD.__set__)),
@@ -194,6 +198,10 @@ def _hash_of_node(node: Traced) -> int:
 # Ctrl-C
 
 
+_waits: Final[list[object]] = []
+"""Not empty within such a block, which those inside it leave to itself."""
+
+
 @contextmanager
 def interrupts_wait() -> Iterator[None]:
     """A Ctrl-C within this block takes effect at its end, a second one at once.
@@ -209,8 +217,8 @@ def interrupts_wait() -> Iterator[None]:
     done
     interrupted
     """
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or _waits or not callable(before := signal.getsignal(signal.SIGINT)):
         yield
         return
     waiting: list[FrameType | None] = []
@@ -221,9 +229,11 @@ def interrupts_wait() -> Iterator[None]:
         waiting.append(frame)
 
     signal.signal(signal.SIGINT, note)
+    _waits.append(note)
     try:
         yield
     finally:
+        _waits.clear()
         signal.signal(signal.SIGINT, before)
         if waiting:
             before(signal.SIGINT, waiting[0])

@@ -91,7 +91,7 @@ class Constant:
     needs_grad: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: to make one would take five times as long
 class View:
     """A strided view of a block, in slots; ``shape`` has the group's axes.
 
@@ -235,14 +235,17 @@ class Plan:
 
     def view(self, slots: IntArray) -> View | None:
         """The strided view that reads exactly these slots, if there is one."""
-        block = self.block_at(int(slots.flat[0]))
-        lowest, highest = int(slots.min()), int(slots.max())
-        if lowest < block.base or highest >= block.base + block.size + block.ones:
-            return None
         strides = affine_strides(slots)
         if strides is None:
             return None
-        return View(block, int(slots.flat[0]) - block.base, tuple(slots.shape), strides)
+        first = int(slots.flat[0])
+        block = self.block_at(first)
+        farthest = [stride * (n - 1) for stride, n in zip(strides, slots.shape)]
+        lowest = first + sum([moved for moved in farthest if moved < 0])
+        highest = first + sum([moved for moved in farthest if moved > 0])
+        if lowest < block.base or highest >= block.base + block.size + block.ones:
+            return None
+        return View(block, first - block.base, tuple(slots.shape), strides)
 
     def _gather(self, slots: IntArray) -> Gather:
         blocks = [self.block_at(int(slot)) for slot in np.unique(slots)]
@@ -263,19 +266,15 @@ def affine_strides(slots: IntArray) -> tuple[int, ...] | None:
         if n > 2 and not (slots[1:] - slots[:-1] == stride).all():
             return None
         return (stride,)
-    strides = []
-    predicted: IntArray = np.array(first, dtype=np.int64)
+    strides = [0] * slots.ndim
+    predicted: int | IntArray = first
     for axis, length in enumerate(slots.shape):
-        index = [0] * slots.ndim
-        stride = 0
         if length > 1:
-            index[axis] = 1
-            stride = int(slots[tuple(index)]) - first
-        strides.append(stride)
-        shape = [1] * slots.ndim
-        shape[axis] = length
-        predicted = predicted + (stride * np.arange(length)).reshape(shape)
-    return tuple(strides) if np.array_equal(predicted, slots) else None
+            behind = slots.ndim - axis - 1
+            strides[axis] = int(slots[(*[0] * axis, 1, *[0] * behind)]) - first
+            places = (strides[axis] * np.arange(length)).reshape(length, *[1] * behind)
+            predicted = predicted + places
+    return tuple(strides) if (slots == predicted).all() else None
 
 
 def slots_of(operand: View | Gather) -> IntArray:
@@ -394,11 +393,14 @@ def _elementwise_step(plan: Plan, group: Group, number: int) -> Step:
 
 def _order(slots: IntArray) -> IntArray:
     """Sort by the operand that has the most distinct slots, so that results lie as it lies."""
-    if not slots.shape[1]:
+    if not slots.shape[1] or len(slots) == 1:
         return np.arange(len(slots))
-    n_distinct = [-len(np.unique(column)) for column in slots.T]
-    by_variety = np.argsort(n_distinct, kind="stable")
-    return np.lexsort([slots[:, column] for column in by_variety[::-1]])
+    columns = [slots[:, column] for column in range(slots.shape[1] - 1, -1, -1)]
+    return np.lexsort(sorted(columns, key=_n_distinct))  # the last one counts most
+
+
+def _n_distinct(column: IntArray) -> int:
+    return len(set(column.tolist()))
 
 
 def common_shape(columns: list[IntArray], n: int) -> tuple[int, ...]:
@@ -424,7 +426,7 @@ def _factor(columns: list[IntArray], n: int) -> tuple[int, ...] | None:
     while n > 1:
         inner = n
         for column in columns:
-            steps = np.diff(column)
+            steps = column[1:] - column[:-1]
             breaks = np.flatnonzero(steps != steps[0]) + 1
             for position in breaks.tolist():
                 inner = gcd(inner, position)

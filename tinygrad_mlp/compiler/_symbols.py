@@ -46,7 +46,7 @@ OPERATORS: Final[dict[str, Callable[..., Any]]] = {
 """What the operators of NumPy's numbers are called there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: to make one would take five times as long
 class Symbol:
     """``factor * inv_b^scale * array``; without an array, a number.
 

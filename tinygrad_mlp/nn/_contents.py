@@ -169,12 +169,15 @@ def _collect_items(
     # A copy, as another thread may change it meanwhile.
     children = list(container.values()) if isinstance(container, dict) else container
     for child in children:
-        if type(child) in HOLD_NOTHING or not isinstance(child, WALKED):
-            continue
-        if isinstance(child, Value):
+        kind = type(child)  # asked first, since most are of a few kinds
+        if kind is Value:
             values[child] = None
-        elif child.__class__ is list and set(map(type, child)) == VALUES_ALONE:
+        elif kind is list and set(map(type, child)) == VALUES_ALONE:
             values.update(dict.fromkeys(child))
+        elif kind in HOLD_NOTHING or not isinstance(child, WALKED):
+            continue
+        elif isinstance(child, Value):
+            values[child] = None
         elif id(child) not in seen:
             seen.add(id(child))
             if isinstance(child, Holder):

@@ -15,6 +15,7 @@ from tinygrad_mlp._forking import waited_for_at_fork
 from tinygrad_mlp._places import Keys, Owner, keys_of_row, places_of, put_row_in_place
 from tinygrad_mlp.engine import Value
 from tinygrad_mlp.nn._contents import (
+    HOLD_NOTHING,
     VALUES_ALONE,
     WALKED,
     Buffer,
@@ -91,7 +92,7 @@ class _Contents:
         self.parts = parts
         self.owners: list[Owner] = []
         self._attributes = list(attributes.values())
-        self._walked = [x for x in self._attributes if isinstance(x, WALKED)]
+        self._walked = _walked_among(self._attributes)
         self._lists: list[list[Any]] = []
         self._dicts: list[dict[Any, Any]] = []
         seen = set(idle)
@@ -123,8 +124,12 @@ class _Contents:
 
     def are_in(self, attributes: dict[str, Any]) -> bool:
         """Whether it holds the same modules and Values, whatever else there is."""
-        walked = [x for x in list(attributes.values()) if isinstance(x, WALKED)]
+        walked = _walked_among([*attributes.values()])
         return self._walked == walked and self._lists == self._parts and self._dicts == self._items
+
+
+def _walked_among(items: list[Any]) -> list[Any]:
+    return [x for x in items if type(x) not in HOLD_NOTHING and isinstance(x, WALKED)]
 
 
 OWNER: Final = "the owner of places"  # no attribute that anybody writes is called so
@@ -193,7 +198,9 @@ def _told(
     idle: set[int] = set()
     seen = {id(module)}
     for name, attribute in children_of(module):
-        if not isinstance(attribute, WALKED) or id(attribute) in seen:
+        if type(attribute) in HOLD_NOTHING or not isinstance(attribute, WALKED):
+            continue
+        if id(attribute) in seen:
             continue
         seen.add(id(attribute))
         found = list(_found_in(attribute, (str(name),), seen))

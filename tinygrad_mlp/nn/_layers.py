@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tinygrad_mlp import functional
 from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer, check_number
 from tinygrad_mlp._dot_node import dot_node
@@ -216,6 +218,28 @@ class Layer(Module):
     ) -> None:
         n_inputs = check_integer(n_inputs, "n_inputs")
         n_outputs = check_integer(n_outputs, "n_outputs")
+        batch_norm = check_flag(batch_norm, "batch_norm", "Layer(2, 16, batch_norm=True)")
+        check_number(dropout, "dropout", "Layer(2, 16, dropout=0.2)", at_least=0.0, at_most=1.0)
+        self._fill(n_inputs, n_outputs, activation, init, as_generator(rng), batch_norm, dropout)
+        self.label_parameters()
+
+    @classmethod
+    def _of(cls, *arguments: Any) -> Layer:
+        """One of an MLP, which has checked what it hands on and makes its parameters known."""
+        layer = cls.__new__(cls)
+        layer._fill(*arguments)
+        return layer
+
+    def _fill(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        activation: str | Activation | None,
+        init: str | Initializer | None,
+        rng: np.random.Generator,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
         is_named = activation is None or isinstance(activation, str)
         self.activation = activation_name(activation) if is_named else activation
         if self.activation == SOFTMAX and n_outputs == 1:
@@ -225,17 +249,13 @@ class Layer(Module):
                 f"network MLP({n_inputs}, [16, 1], output_activation='sigmoid')"
             )
         of_each = activation_named(None if self.activation == SOFTMAX else self.activation)
-        batch_norm = check_flag(batch_norm, "batch_norm", "Layer(2, 16, batch_norm=True)")
-        check_number(dropout, "dropout", "Layer(2, 16, dropout=0.2)", at_least=0.0, at_most=1.0)
-        generator = as_generator(rng)
-        rows = draw_weights(init, activation, n_inputs, n_outputs, generator).tolist()
-        biases = draw_biases(init, activation, n_inputs, n_outputs, generator).tolist()
+        rows = draw_weights(init, activation, n_inputs, n_outputs, rng).tolist()
+        biases = draw_biases(init, activation, n_inputs, n_outputs, rng).tolist()
         self.neurons = [Neuron._of(of_each, row, bias) for row, bias in zip(rows, biases)]
         if batch_norm:
             self.norm = BatchNorm(n_outputs)
         if dropout:
-            self.dropout = Dropout(dropout, generator)
-        self.label_parameters()
+            self.dropout = Dropout(dropout, rng)
 
     @property
     def n_inputs(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinygrad_mlp._arguments import Rng, as_generator, check_flag, check_integer, check_number
 from tinygrad_mlp._text import described
@@ -70,15 +70,14 @@ class MLP(Module):
         sizes = _check_sizes(n_inputs, layer_sizes)
         activations = check_activations(activation, output_activation, len(sizes) - 1)
         call = "MLP(2, [16, 1], dropout=0.2)"
-        check_flag(batch_norm, "batch_norm", "MLP(2, [16, 1], batch_norm=True)")
-        check_number(dropout, "dropout", call, at_least=0.0, at_most=1.0)
+        batch_norm = check_flag(batch_norm, "batch_norm", "MLP(2, [16, 1], batch_norm=True)")
+        dropout = check_number(dropout, "dropout", call, at_least=0.0, at_most=1.0)
         _check_has_hidden(sizes, batch_norm, dropout)
         generator = as_generator(rng)
         inits = chain([first_layer if init is None else init], repeat(init))
         *hidden, last = zip(sizes, sizes[1:], activations, inits)
-        beside: dict[str, Any] = {"batch_norm": batch_norm, "dropout": dropout}
-        self.layers = [Layer(*each, generator, **beside) for each in hidden]
-        self.layers.append(Layer(*last, generator))
+        self.layers = [Layer._of(*each, generator, batch_norm, dropout) for each in hidden]
+        self.layers.append(Layer._of(*last, generator))
         self.label_parameters()
 
     @property

@@ -28,7 +28,7 @@ from tinygrad_mlp.nn._known_parts import make_known
 from tinygrad_mlp.nn._state import check_names, check_shared, checked_array, named_entries
 from tinygrad_mlp.nn._summary import layer_table
 
-__all__ = ["Buffer", "Module", "Sample", "evaluation_mode", "make_known", "parts_of"]
+__all__ = ["Buffer", "Module", "Sample", "evaluation_mode", "leaves_of", "make_known", "parts_of"]
 
 Sample: TypeAlias = Sequence[Scalar] | NDArray[Any] | Value
 """The inputs of one sample: Values or numbers, in a list or an array of one dimension; one Value
@@ -331,6 +331,18 @@ def evaluation_mode(model: Module) -> Iterator[None]:
         yield
     finally:
         _modes_here.set(before)
+
+
+def leaves_of(module: Module) -> list[Value]:
+    """Every parameter and buffer in a module, once each.
+
+    >>> module = Module()
+    >>> module.scale, module.mean = Value(2.0), Buffer(1.0)
+    >>> [leaf.data for leaf in leaves_of(module)]
+    [2.0, 1.0]
+    """
+    _, values = items_of(module)
+    return [value for value in values if is_parameter(value) or isinstance(value, Buffer)]
 
 
 def parts_of(module: Module) -> list[Module | Value]:

@@ -395,6 +395,22 @@ class Optimizer(SteppingInParts):
         settings += [f"learning_rates={self.learning_rates!r}"] if self.groups else []
         return f"{type(self).__name__}({', '.join(settings)})"
 
+    def _open_both_ways(self) -> None:
+        """Let the next step be taken by ``step`` or ``step_array``, whichever took the last one.
+
+        >>> from tinygrad_mlp import Value
+        >>> from tinygrad_mlp.optim import SGD
+        >>> w = Value(1.0)
+        >>> w.grad, optimizer = 2.0, SGD([w], learning_rate=0.25)
+        >>> optimizer.step()
+        >>> optimizer._open_both_ways()
+        >>> optimizer.step_array(np.ones(1), np.ones(1))
+        >>> optimizer.step_count
+        2
+        """
+        if self._state_of_values is not None or self._state_of_array is not None:
+            self.load_state_dict(self.state_dict())
+
     def _setting(self, name: str, number: object, example: float, **limits: float) -> float:
         call = f"{type(self).__name__}(parameters, {name}={example})"
         self._ranges[name] = call, limits

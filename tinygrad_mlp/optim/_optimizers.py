@@ -265,12 +265,11 @@ class Adam(Optimizer):
 
         m / (sqrt(v) + epsilon) = (sqrt(N2) / N1) * s / (sqrt(q) + epsilon * sqrt(N2)).
         """
-        n1 = (1.0 - self.beta1**step) / (1.0 - self.beta1)
-        n2 = (1.0 - self.beta2**step) / (1.0 - self.beta2)
-        rate = self.learning_rate * math.sqrt(n2) / n1
-        epsilon = self.epsilon * math.sqrt(n2)
-        decay = self.learning_rate * self.weight_decay
-        return self.beta1, self.beta2, rate, epsilon, self.weight_decay, decay
+        beta1, beta2, learning_rate = self.beta1, self.beta2, self.learning_rate
+        n1 = (1.0 - beta1**step) / (1.0 - beta1)
+        root_n2 = math.sqrt((1.0 - beta2**step) / (1.0 - beta2))
+        rate, epsilon = learning_rate * root_n2 / n1, self.epsilon * root_n2
+        return beta1, beta2, rate, epsilon, self.weight_decay, learning_rate * self.weight_decay
 
     def update(
         self,

@@ -7,8 +7,9 @@ of rules: those of the package and those of a person become passes alike, where 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from copy import copy
+from itertools import chain
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -37,6 +38,9 @@ _WITH_RATE: Final = _OF_STEPS | {"learning_rate"}
 
 _FIXED: Final = frozenset({"parameters", "groups"})
 """Lists as long as the model is large, which no rule has a reason to change."""
+
+
+_NO_SETTINGS: Final = _OF_STEPS | _FIXED | {"_ranges"}
 
 
 class _Unknown:
@@ -118,6 +122,36 @@ def traced_rule(
     ([1, 2], False)
     """
     given = (optimizer, parameters, clip_value, operations)
+    read = _all_that_is_read(optimizer)
+    if read is None:
+        return _newly_traced(*given)
+    key = (*read, parameters.size, parameters.dtype, repr(clip_value))
+    known = _known_rules.get(key)
+    if known is None or known[0] is not operations:
+        if len(_known_rules) >= _MOST_KNOWN:
+            _known_rules.clear()
+        known = _known_rules[key] = operations, _newly_traced(*given)
+    return known[1]
+
+
+_MOST_KNOWN: Final = 64
+
+_known_rules: Final[dict[Hashable, tuple[Mapping[str, int], tuple[Passes, bool]]]] = {}
+"""The passes of rules of the package by all that these read: one training follows the other."""
+
+
+def _all_that_is_read(optimizer: Optimizer) -> tuple[Hashable, ...] | None:
+    """What the rule of an optimizer is made of; None where that is not its settings alone."""
+    if not is_of_package(optimizer):
+        return None
+    kind = type(optimizer)
+    settings = {name: x for name, x in vars(optimizer).items() if name not in _NO_SETTINGS}
+    if not all([isinstance(x, float | int) for x in settings.values()]):
+        return None  # such as a method that somebody has put into it
+    return kind, kind.update, kind.coefficients, *[(name, repr(x)) for name, x in settings.items()]
+
+
+def _newly_traced(*given: Any) -> tuple[Passes, bool]:
     try:
         return _traced_alike(*given, unknown=_WITH_RATE), False
     except UntraceableError:
@@ -218,4 +252,4 @@ def coefficient_rows(optimizer: Optimizer, n_steps: int, dtype: np.dtype[Any]) -
         pass
     first = optimizer.step_count + 1
     rows = [optimizer.coefficients(step) for step in range(first, first + n_steps)]
-    return np.array(rows, dtype)
+    return np.fromiter(chain.from_iterable(rows), dtype).reshape(n_steps, -1)

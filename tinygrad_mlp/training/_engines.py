@@ -191,7 +191,7 @@ class StepSettings:
         self._left_out = [p for p in model.parameters() if p not in stepped]
         self._clear_left_out()
         # It may have stepped Values before and shall step an array now, or the other way round.
-        optimizer.load_state_dict(optimizer.state_dict())
+        optimizer._open_both_ways()
 
     def pieces(self, samples: Samples, batch_size: int | None, by_step: str = "") -> Pieces | None:
         """What takes many steps in one call: nothing, unless an engine has it."""

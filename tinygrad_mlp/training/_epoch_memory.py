@@ -138,9 +138,7 @@ class Epoch:
 
     def sizes(self, step: int, n_steps: int) -> NDArray[np.int64]:
         """The size of the batch of each of these steps."""
-        if step + n_steps <= len(self._epoch):
-            return self._epoch[step : step + n_steps]
-        return np.resize(np.roll(self._epoch, -step), n_steps)
+        return self._epoch.take(np.arange(step, step + n_steps), mode="wrap")
 
     def n_results(self, sizes: NDArray[np.int64]) -> int:
         """How many numbers the program gives beside the losses of these steps."""

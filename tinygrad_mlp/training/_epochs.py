@@ -228,7 +228,7 @@ class Training:
 
     def open_both_ways_of_stepping(self) -> None:
         """Let the optimizer go on with ``step`` or ``step_array``, whichever took the last step."""
-        self.optimizer.load_state_dict(self.optimizer.state_dict())
+        self.optimizer._open_both_ways()
 
     def train_epoch(self, epoch: int) -> None:
         """Go through the samples once; the history has one more entry in each list afterwards."""

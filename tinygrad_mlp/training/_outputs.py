@@ -23,7 +23,7 @@ from tinygrad_mlp.errors import GraphError, InvalidArgumentError, TracingError
 from tinygrad_mlp.functional import Scalar
 from tinygrad_mlp.losses import Loss
 from tinygrad_mlp.nn._contents import HOLD_NOTHING
-from tinygrad_mlp.nn._module import Module, evaluation_mode
+from tinygrad_mlp.nn._module import Module, evaluation_mode, leaves_of
 from tinygrad_mlp.training._one_step import at_one_step
 from tinygrad_mlp.training._predictor import Check, Read, in_blocks, kept_outputs, unchecked
 
@@ -190,7 +190,7 @@ class AsItWas:
 
     def __init__(self, model: Module) -> None:
         self._attributes = Attributes(model)
-        self._leaves = [*model.parameters(), *model.buffers()]
+        self._leaves = leaves_of(model)
         self._numbers = [leaf.data for leaf in self._leaves]
 
     def restore(self) -> None:

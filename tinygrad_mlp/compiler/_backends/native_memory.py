@@ -39,7 +39,7 @@ NOWHERE: Final = (-1, 0, *[0] * AXES)
 """What stands in a record for an operand that it does not have."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """Where a buffer lies: a memory, where in it, and the steps to its next slot and next sample.
 
