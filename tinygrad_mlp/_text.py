@@ -17,9 +17,9 @@ __all__ = [
     "described",
     "escape_of",
     "grouped",
+    "in_other_words",
     "joins_an_emoji",
     "literal",
-    "reworded",
     "shortened",
     "shortest",
     "visible",
@@ -131,14 +131,14 @@ def literal(value: object) -> str:
     return repr(int(number)) if isinstance(number, Integral) else _of_float(number)
 
 
-def reworded(text: str, words: Mapping[str, str]) -> str:
+def in_other_words(text: str, words: Mapping[str, str]) -> str:
     """A sentence with other words, for people who steer the same thing by other means.
 
     Args:
         text: the sentence.
         words: patterns, one after the other, and what stands in place of what they find.
 
-    >>> reworded("try a smaller learning_rate", {"learning_rate": "--learning-rate"})
+    >>> in_other_words("try a smaller learning_rate", {"learning_rate": "--learning-rate"})
     'try a smaller --learning-rate'
     """
     for pattern, instead in words.items():

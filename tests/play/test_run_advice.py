@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from viz._run.curve import Curve
-from viz._run.page_words import for_a_page
+from viz._run.page_words import advice_for_a_page
 from viz._run.run import Run
 from viz._run.run_advice import advice_of
 from viz._run.run_settings import LayerSettings, RunSettings
@@ -141,4 +141,4 @@ def test_only_the_points_with_the_present_data_count() -> None:
     ],
 )
 def test_advice_is_in_the_words_of_the_page(text: str, expected: str) -> None:
-    assert for_a_page(text) == expected
+    assert advice_for_a_page(text) == expected

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp._cli.drawn import draw_pictures
 from tinygrad_mlp._cli.parsing import say
 from tinygrad_mlp._cli.problem import Floats, Problem, Recipe
-from tinygrad_mlp._text import reworded
+from tinygrad_mlp._text import in_other_words
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
@@ -109,7 +109,7 @@ def for_a_command_line(text: str) -> str:
     >>> for_a_command_line("so nothing was learned; try smaller l1 and l2, more epochs")
     'so nothing was learned; try a smaller --l2, more --epochs'
     """
-    return reworded(text, WORDS)
+    return in_other_words(text, WORDS)
 
 
 def report(problem: Problem, model: MLP, history: History, folder: Path) -> None:

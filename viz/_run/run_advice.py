@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_mlp.training import History
 from tinygrad_mlp.training._advice import advice_for
 from viz._run.curve import Curve
-from viz._run.page_words import for_a_page
+from viz._run.page_words import advice_for_a_page
 from viz._run.run_steps import Steps
 
 __all__ = ["advice_of"]
@@ -52,7 +52,7 @@ def advice_of(steps: Steps, curve: Curve, since: int = 0) -> str:
             pull=max(settings.l1, 2.0 * settings.l2),
             when=[f"at step {step:,}" for step, _ in points].__getitem__,
         )
-    return for_a_page(found[0].text) if found else ""
+    return advice_for_a_page(found[0].text) if found else ""
 
 
 def _known(numbers: list[float | None]) -> list[float]:
