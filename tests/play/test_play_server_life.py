@@ -36,7 +36,8 @@ from viz._play.player import Player
 from viz._play.server import PlayServer
 from viz._run import messages
 from viz._run.run import Run
-from viz._run.run_settings import DATA, RunSettings
+from viz._run.run_choices import DATA
+from viz._run.run_settings import RunSettings
 
 NEVER = float("inf")
 

@@ -17,8 +17,8 @@ from tinygrad_mlp.optim._by_name import OPTIMIZERS
 from viz._run.curve import Cursor
 from viz._run.described_network import described_network
 from viz._run.run import Run
+from viz._run.run_choices import DATA, DEFAULT, FEATURES
 from viz._run.run_samples import RunSamples
-from viz._run.run_settings import DATA, DEFAULT, FEATURES
 from viz._run.run_steps import Measured
 from viz._run.sent_data import SentData, data_of
 

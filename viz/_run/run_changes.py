@@ -10,7 +10,8 @@ from typing import Any, Final
 from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
-from viz._run.run_settings import RunSettings, checked_keys, checked_points
+from viz._run.run_settings import RunSettings
+from viz._run.setting_checks import checked_keys, checked_points
 
 __all__ = ["Change", "checked_weight", "data_since", "read_run", "written_run"]
 

@@ -25,7 +25,8 @@ from tinygrad_mlp.data._csv_file import read_what_fits
 from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.data._table import Table, table_of
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
-from viz._run.run_settings import DATA, FEATURES, GIVEN, OwnTable, RunSettings
+from viz._run.run_choices import DATA, FEATURES, GIVEN
+from viz._run.run_settings import OwnTable, RunSettings
 
 __all__ = ["TURNS", "XOR_CENTERS", "RunSamples", "samples_for", "split_of"]
 
