@@ -162,8 +162,8 @@ def test_it_is_told_with_the_best_epoch_and_how_much_worse_it_is_now() -> None:
     found = overfitting(history, 1.0, "the mean of y", lambda place: f"at step {place}")
     assert found is not None
     assert found.text == (
-        "this looks like overfitting: the loss on the validation data was lowest at step 9 and "
-        f"rose from 0.5 to 1.1 (2.2 times as much), while the loss on the training data fell from "
+        "this looks like overfitting: the validation loss was lowest at step 9 and rose from 0.5 "
+        "to 1.1 (2.2 times as much), while the training loss fell from "
         f"{0.9**9:.4g} to {0.9**39:.4g}; {REMEDY}"
     )
     assert "validation_data=validation_data, callbacks=[EarlyStopping()]" in found.command
@@ -217,8 +217,10 @@ def test_validation_data_that_never_were_learned_are_doubted(
 
 def test_on_a_command_line_its_options_are_named() -> None:
     text = for_a_command_line(told(turning(40, 9, 0.02)))
-    assert "the loss on the samples held out was lowest" in text
+    assert "the validation loss was lowest" in text
     assert text.endswith("; train again with fewer --epochs, with a larger --l2, or with more data")
+    text = for_a_command_line(told(turning(40, 9, 0.02), 0.504))
+    assert "(0.504 on the training data); train again with" in text  # it holds samples out itself
 
 
 # Trainings

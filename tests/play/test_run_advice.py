@@ -44,7 +44,7 @@ def test_overfitting_is_told_with_its_steps(overfitted: Run) -> None:
     run.go_to(600)
     advice = run.advise()
     found = re.search(
-        r"on the held-out samples was lowest at step (\d+) and rose from (\S+) to (\S+) \(", advice
+        r"the held-out loss was lowest at step (\d+) and rose from (\S+) to (\S+) \(", advice
     )
     assert found, advice
     lowest = min(run.curve.points, key=lambda point: point[1].held_out_loss or 0.0)

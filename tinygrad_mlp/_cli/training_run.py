@@ -29,7 +29,7 @@ WORDS: Final = {
     r"scale them, X = [^;]*; or ": "",
     r"callbacks=\[EarlyStopping\(\)\], which goes back to the best epoch": "fewer --epochs",
     "a larger l2, with dropout,": "a larger --l2,",
-    "validation data": "samples held out",
+    ", so look first whether the validation data are prepared as the training data are": "",
     "train a new model": "train again",
     "smaller features, smaller first weights or ": "",
     "smaller l1 and l2": "a smaller --l2",

@@ -123,7 +123,7 @@ def overfitting(
     >>> history = History(loss=[1.0 / epoch for epoch in range(1, 31)])
     >>> history.validation_loss = [0.5 + 0.02 * abs(epoch - 8) for epoch in range(1, 31)]
     >>> print(overfitting(history, 1.0, "the mean of y", in_epoch).text)
-    this looks like overfitting: the loss on the validation data was lowest in epoch 8 and rose ...
+    this looks like overfitting: the validation loss was lowest in epoch 8 and rose from 0.5 ...
     """
     held = history.validation_loss
     rise = rise_of(history.loss, held)
@@ -132,9 +132,9 @@ def overfitting(
     best = rise.best
     more = f" ({held[-1] / held[best]:,.1f} times as much)" if held[best] > 0.0 else ""
     text = (
-        f"this looks like overfitting: the loss on the validation data was lowest {when(best)} and "
-        f"rose from {held[best]:.4g} to {held[-1]:.4g}{more}, while the loss on the training data "
-        f"fell from {history.loss[best]:.4g} to {history.loss[-1]:.4g}; "
+        f"this looks like overfitting: the validation loss was lowest {when(best)} and rose from "
+        f"{held[best]:.4g} to {held[-1]:.4g}{more}, while the training loss fell from "
+        f"{history.loss[best]:.4g} to {history.loss[-1]:.4g}; "
     )
     right = history.validation_accuracy
     if constant is not None and held[best] > NO_BETTER * constant:

@@ -16,7 +16,7 @@ ADVICE: Final = {
     ", so look first whether the validation data are prepared as the training data are": "",
     "train a new model": "rewind and train",
     r"; or have debug\.detect_anomaly\(\) find the first nan": "",
-    "on the validation data": "on the held-out samples",
+    "the validation loss": "the held-out loss",
     "activation='leaky_relu'": "the activation leaky_relu",
     "smaller l1 and l2": "smaller L1 and L2 penalties",
     "a larger l2": "a larger L2 penalty",
