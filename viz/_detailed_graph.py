@@ -61,7 +61,12 @@ DRAW_A_PART: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The names, the style and the focus that a person asked for."""
+    """The names, the style and the focus that a person asked for.
+
+    >>> asked = Asked.of("math", "unit,input", "page", None)
+    >>> asked.by_math, asked.slide
+    (True, False)
+    """
 
     by_math: bool
     index: str
@@ -120,6 +125,11 @@ class DetailedGraph:
         outputs: the Values that the graph ends with.
         parameters: those that count as parameters; None to find them, as ``roles_of`` does.
         look: what is shown, and how.
+
+    >>> a = Value(3.0, label="a")
+    >>> look = Look.of("LR", ("data",), "light", "auto", False, False)
+    >>> DetailedGraph([a * a], None, look).n_operations()
+    2
     """
 
     def __init__(
@@ -246,6 +256,7 @@ class DetailedGraph:
         return "layers", coarser
 
     def n_operations(self) -> int:
+        """How many boxes there are where each operation has one."""
         return sum(drawn_by_itself(node, self.roles[node]) for node in self.order)
 
     def condensed(self, detail: str, max_nodes: int) -> Condensed | None:

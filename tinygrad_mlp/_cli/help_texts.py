@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = [
     "COURSE_EXAMPLES",
     "DESCRIPTION",
@@ -13,13 +15,15 @@ __all__ = [
     "TRAIN_EXAMPLES",
 ]
 
-PROGRAM = "python -m tinygrad_mlp"
+PROGRAM: Final = "python -m tinygrad_mlp"
+"""What is typed before the name of a command."""
 
-DESCRIPTION = """\
+DESCRIPTION: Final = """\
 Train a multi-layer perceptron and look inside: a scalar autograd engine for learning, teaching and
 debugging."""
+"""What the program is for."""
 
-EXAMPLES = f"""\
+EXAMPLES: Final = f"""\
 examples:
   {PROGRAM} demo                                    train on a real data set, draw it
   {PROGRAM} demo --data moons --out pictures        two features: with the boundary
@@ -28,8 +32,9 @@ examples:
   {PROGRAM} predict weights.npz new_houses.csv      what the trained network says
   {PROGRAM} step                                    backpropagation by hand, step by step
   {PROGRAM} play                                    watch a network train, and steer it"""
+"""Of all commands."""
 
-TRAIN_EXAMPLES = f"""\
+TRAIN_EXAMPLES: Final = f"""\
 The first row of the file names the columns. All columns but the target are features and have to be
 numbers; all problems of a file are told at once. They are standardized. A target of text, or of a
 few different whole numbers, is learned as classes, any other as a number (--task says otherwise). A
@@ -48,8 +53,9 @@ examples:
   {PROGRAM} train flowers.csv --target species --hidden 32,16 --epochs 300 --out pictures
   {PROGRAM} train houses.csv --target price --drop address,agent --save weights.npz
   {PROGRAM} train orders.csv --target price --clean --categories zip --save weights.npz"""
+"""Of ``train``."""
 
-PREDICT_EXAMPLES = f"""\
+PREDICT_EXAMPLES: Final = f"""\
 The file needs the feature columns of the training, by name; other columns are left alone. If it has
 the target column too, the answers are compared with it: a class by its text, or else by its number
 where one class alone has it. Rows count as in a spreadsheet: the header is row 1 (of a Parquet file
@@ -61,8 +67,9 @@ terminal, and only there, characters that cannot be seen are shown as escapes.
 examples:
   {PROGRAM} predict weights.npz new_houses.csv
   {PROGRAM} predict weights.npz new_houses.csv --out answers.csv"""
+"""Of ``predict``."""
 
-STEP_EXAMPLES = f"""\
+STEP_EXAMPLES: Final = f"""\
 Without FILE.py:NAME and --model it is the worked example of many courses: two inputs, two hidden
 neurons, two outputs. The numbers are those of the eager engine; a network that was trained with the
 compiled engine gives the same up to rounding.
@@ -77,8 +84,9 @@ examples:
   {PROGRAM} step --model weights.npz --data iris --row 3 --index input,unit
   {PROGRAM} step --quiz --score quiz.json
   {PROGRAM} step < commands.txt"""
+"""Of ``step``."""
 
-PLAY_EXAMPLES = f"""\
+PLAY_EXAMPLES: Final = f"""\
 The page shows a network while it trains: its units, the boundary, the curves. There it is played,
 stopped, taken back and changed; a click on a sample shows its forward and backward pass in numbers.
 The page comes from this program, which answers this computer alone; its address holds a word that
@@ -90,8 +98,9 @@ examples:
   {PROGRAM} play
   {PROGRAM} play --data digits --hidden 32 --activation relu
   {PROGRAM} play --data flowers.csv --target species"""
+"""Of ``play``."""
 
-COURSE_EXAMPLES = f"""\
+COURSE_EXAMPLES: Final = f"""\
 The chapters are in the source tree, so this works in a checkout of the project. DIR/index.html is
 the table of contents; each chapter is one page with all that it shows, and a notebook. DIR/pictures
 has the drawings, for slides, and DIR/api a page for each module, with all that it exports. The
@@ -104,3 +113,4 @@ It needs the packages of the extra "course": python -m pip install -e '.[all,cou
 examples:
   {PROGRAM} course --out book
   {PROGRAM} course 8 --out book"""
+"""Of ``course``."""

@@ -37,7 +37,6 @@ PAGE: Final = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="{{scheme}}">
-<meta name="referrer" content="no-referrer">
 <meta http-equiv="Content-Security-Policy" content="{{policy}}">
 <title>{{title}}</title>
 <style>{{style}}</style>
