@@ -52,6 +52,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
         "viz._style viz._run",
         "viz._scene",
         "viz._circles viz._boxes viz._plots",
+        "viz._detailed_graph",
         "viz.plots viz._graph",
         "viz._pictures viz._film viz._replay",
         "viz._play viz._quiz",

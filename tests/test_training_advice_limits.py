@@ -191,6 +191,20 @@ def test_a_loss_that_rose_is_told_with_its_peak(
     assert learned.advice == (Finding(beside("0.9"), PREDICT), expected)
 
 
+def test_when_it_rose_is_told_in_the_words_of_who_asks(course: Any) -> None:
+    def at_step(place: int) -> str:
+        return f"at step {10 * place}"
+
+    rose = course([1.0, 20.0, 30.0, 15.0], 1.5, when=at_step).texts[1]
+    assert rose.startswith("the loss rose from 1 to 30 at step 20, so")
+    first = course([2e6, 1.5e6], 1.5, when=at_step).texts[1]
+    assert first.startswith("the loss reached 2e+06 at step 0 already, so")
+    lost = course([1.0, 2.0, nan], when=at_step).texts[0]
+    assert lost.startswith("the loss is nan at step 20, mostly")
+    penalties = course([1.0, 20.0], 1.5, penalty=[0.5, 70.0], pull=100.0, when=at_step).texts[1]
+    assert penalties.startswith("the penalties rose from 0.5 to 70 at step 10, so")
+
+
 def test_ten_times_the_first_loss_is_a_rise(course: Any) -> None:
     assert course([1.0, 10.0, 1.5], 0.9).texts == []
     assert len(course([1.0, 10.1, 1.5], 0.9).texts) == 2

@@ -7,7 +7,9 @@ cursor of a terminal, turn the order of the letters around, or make an XML file 
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Final
 
@@ -15,6 +17,7 @@ __all__ = [
     "described",
     "escape_of",
     "grouped",
+    "in_other_words",
     "joins_an_emoji",
     "literal",
     "shortened",
@@ -126,6 +129,21 @@ def literal(value: object) -> str:
         return ""
     number = value if isinstance(value, Integral) else float(value)
     return repr(int(number)) if isinstance(number, Integral) else _of_float(number)
+
+
+def in_other_words(text: str, words: Mapping[str, str]) -> str:
+    """A sentence with other words, for people who steer the same thing by other means.
+
+    Args:
+        text: the sentence.
+        words: patterns, one after the other, and what stands in place of what they find.
+
+    >>> in_other_words("try a smaller learning_rate", {"learning_rate": "--learning-rate"})
+    'try a smaller --learning-rate'
+    """
+    for pattern, instead in words.items():
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 def escape_of(character: str) -> str:

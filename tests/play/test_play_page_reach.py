@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.play.playing import MOONS, Played, playing
+from tests.play.serving import wait_until
 from tests.replaying import PHONE, Tab
 from viz._run.run import Run
 from viz._run.run_settings import LayerSettings, RunSettings
@@ -105,6 +106,7 @@ def test_arrows_go_from_unit_to_unit(shared_page: Played) -> None:
 def test_arrows_go_from_image_to_image(shared_page: Played) -> None:
     run = Run(RunSettings("digits", layers=(LayerSettings(2),)))
     with shared_page.on(run) as page:
+        page.page.evaluate("gallery.choose(0)")  # the page may have shown digits before
         page.page.focus("#gallery [tabindex='0']")
         page.press("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowRight")
         page.wait("() => changed.size === 0")
@@ -237,6 +239,20 @@ def test_a_hidden_page_has_no_stream_and_catches_up_later(tab: Tab) -> None:
         page.run.take(5)
         hide(page, False)
         page.at(5)
+
+
+def test_a_hidden_page_says_that_it_is_there(tab: Tab) -> None:
+    with playing(tab) as page:
+        assert page.serving
+        pages = page.serving.served.pages
+        name = page.page.evaluate("play.channel.page")
+        hide(page, True)
+        wait_until(lambda: pages._there_until.get(name, 0.0) > pages._clock() + 100.0)
+        wait_until(lambda: pages._streams[name] is None)
+        assert not pages.are_lost()
+        page.page.goto("about:blank")  # what is left hidden is left
+        wait_until(lambda: not pages._streams)
+        assert not pages.hidden(name)
 
 
 def test_a_page_says_goodbye_when_it_is_left(tab: Tab) -> None:

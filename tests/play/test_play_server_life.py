@@ -11,7 +11,7 @@ import sys
 import threading
 import urllib.request
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 
 import viz
 from tests.interrupting import interrupted_everywhere
-from tests.play.serving import SMALL, WAIT, Address, Stream, serving, wait_until
+from tests.play.serving import SMALL, WAIT, Address, Serving, Stream, serving, wait_until
 from tests.source_files import ROOT
 from tinygrad_mlp._cli import main
 from tinygrad_mlp._cli.play import PLAYED
@@ -28,6 +28,7 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
 from viz._play import live, request_handler
 from viz._play import server as server_module
+from viz._play.absence import Absence
 from viz._play.commands import obey
 from viz._play.live import play_run
 from viz._play.open_pages import LINGER, OpenPages
@@ -35,7 +36,8 @@ from viz._play.player import Player
 from viz._play.server import PlayServer
 from viz._run import messages
 from viz._run.run import Run
-from viz._run.run_settings import DATA, RunSettings
+from viz._run.run_choices import DATA
+from viz._run.run_settings import RunSettings
 
 NEVER = float("inf")
 
@@ -127,6 +129,145 @@ def test_a_newer_stream_of_a_page_takes_its_place() -> None:
     assert pages.ended == ["a", "a"]
     pages.loses(newer)
     assert pages.seconds_left() == 5.0
+
+
+# Pages that are lost
+
+
+def test_a_page_whose_connection_is_lost_is_missed_after_ten_seconds() -> None:
+    pages = Pages()
+    assert not pages.are_lost()  # there was none yet
+    stream = pages.opens("a")
+    pages.now += 1e6
+    assert not pages.are_lost()
+    pages.loses(stream)
+    pages.now += 9.9
+    assert not pages.are_lost()
+    pages.now += 0.1
+    assert pages.are_lost()
+    again = pages.opens("a")
+    assert not pages.are_lost()
+    pages.loses(again)
+    other = pages.opens("b")
+    pages.now += 50.0
+    assert not pages.are_lost()  # one of them is there
+    pages.goodbye("a")
+    pages.goodbye("b")
+    pages.loses(other)
+    assert not pages.are_lost()  # they have left, which is another thing
+
+
+def test_a_hidden_page_is_there_as_long_as_it_says_so() -> None:
+    pages = Pages()
+    assert not pages.hidden("a")
+    stream = pages.opens("a")
+    assert pages.hidden("a")  # before it ends its stream
+    pages.loses(stream)
+    pages.now += 119.0
+    assert not pages.are_lost()
+    assert pages.hidden("a")
+    pages.now += 119.0
+    assert not pages.are_lost()
+    pages.now += 1.0
+    assert pages.are_lost()
+    seen = pages.opens("a")
+    pages.loses(seen)
+    pages.now += 10.0
+    assert pages.are_lost()  # what it said before it was seen again does not count
+    pages.goodbye("a")
+    assert not pages.hidden("a")
+    assert pages.seconds_left() == LINGER
+
+
+class Lost:
+    """A server whose pages are lost when a test says so."""
+
+    def __init__(self, served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.player = served.player
+        self.address = served.served.address
+        self.said: list[str] = []
+        self.are_lost = False
+        monkeypatch.setattr(served.served.pages, "are_lost", lambda: self.are_lost)
+        self.absence = Absence(served.served, self.said.append)
+
+    def look(self, *, lost: bool) -> None:
+        self.are_lost = lost
+        self.absence.look()
+
+
+@pytest.fixture
+def absent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lost]:
+    with serving() as served:
+        yield Lost(served, monkeypatch)
+
+
+@pytest.mark.parametrize("speed", [None, 50.0])
+def test_a_training_that_nobody_sees_waits_for_a_page(absent: Lost, speed: float | None) -> None:
+    player = absent.player
+    player.play(speed)
+    absent.look(lost=False)
+    assert (player.is_playing, absent.said) == (True, [])
+    absent.look(lost=True)
+    absent.look(lost=True)
+    assert not player.is_playing
+    with player.turn() as run:
+        step = run.step
+    assert absent.said == [
+        "No page of this training is there any more, so it waits. Open it again and it goes on:\n"
+        f"{absent.address}\nOr end it with Ctrl-C."
+    ]
+    absent.look(lost=False)
+    assert player.is_playing
+    assert (player._pace and player._pace.speed) == speed
+    assert absent.said[1:] == ["A page is there again: the training goes on."]
+    wait_until(lambda: player.run.step > step)
+
+
+def test_a_training_that_stands_still_is_not_started(absent: Lost) -> None:
+    absent.look(lost=True)
+    assert absent.said == [
+        "No page of this training is there any more. Open it again:\n"
+        f"{absent.address}\nOr end it with Ctrl-C."
+    ]
+    absent.look(lost=False)
+    assert not absent.player.is_playing
+    assert len(absent.said) == 1
+
+
+def test_who_pauses_as_soon_as_they_are_back_is_obeyed(absent: Lost) -> None:
+    absent.player.play()
+    absent.look(lost=True)
+    absent.player.pause()
+    absent.look(lost=False)
+    assert not absent.player.is_playing
+    assert len(absent.said) == 1
+    absent.player.play()
+    absent.look(lost=True)
+    absent.look(lost=False)
+    assert absent.player.is_playing
+    assert len(absent.said) == 3
+
+
+def test_the_server_looks_whether_its_pages_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    served = Serving(Run(SMALL))
+    now = [100.0]
+    served.served.pages._clock = lambda: now[0]
+    served.thread = threading.Thread(target=served.server.serve, args=[said.append], daemon=True)
+    with serving(served):
+        stream = served.stream("a")
+        stream.next()
+        assert served.do("play")["ok"]
+        stream.close()
+        wait_until(lambda: served.served.pages._streams["a"] is None)
+        assert served.player.is_playing
+        now[0] += 10.0
+        wait_until(lambda: said)
+        assert not served.player.is_playing
+        assert served.ask("/hidden", "a", content_type="text/plain;charset=UTF-8").status == 200
+        wait_until(lambda: len(said) == 2)
+        assert served.player.is_playing
+        assert served.ask("/hidden", "b", content_type="text/plain").status == 404
 
 
 def test_the_server_ends_with_its_last_page() -> None:
@@ -225,7 +366,7 @@ def test_ctrl_c_ends_it_at_every_line(printed: list[str], monkeypatch: pytest.Mo
     """Also where it has ended by itself, and is about to close everything."""
     run = Run(SMALL)
     ports: list[int] = []
-    monkeypatch.setattr(PlayServer, "serve", lambda self: ports.append(self.server_port))
+    monkeypatch.setattr(PlayServer, "serve", lambda self, say: ports.append(self.server_port))
 
     def work() -> Callable[[], None]:
         return lambda: play_run(run, open_browser=False)
@@ -257,7 +398,7 @@ def test_a_model_is_trained_on_its_page(
     }
     scenes: list[Any] = []
 
-    def press(server: PlayServer) -> None:
+    def press(server: PlayServer, say: object) -> None:
         player = server.served.player
         scenes.append(messages.scene(player.run))
         assert obey(player.run, player, {"do": "step", "n": 25})["ok"]
@@ -298,7 +439,7 @@ def test_the_browser_is_opened(
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    monkeypatch.setattr(PlayServer, "serve", lambda self: None)
+    monkeypatch.setattr(PlayServer, "serve", lambda self, say: None)
     play_run(Run(SMALL), open_browser=opens)
     for thread in threading.enumerate():
         if thread.name == "browser":

@@ -285,7 +285,7 @@ def test_a_loss_that_is_nan_stops_the_run_and_is_said() -> None:
     now = sent(frame(run))
     assert now["remark"] == run.remark
     assert now["loss"] is None
-    assert "smaller learning_rate" in run.advise()
+    assert "smaller learning rate" in run.advise()
     assert run.back(2) == taken - 2
     assert run.remark == ""
     assert run.take(5) == 2

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from tinygrad_mlp._cli.parsing import reworded
 from tinygrad_mlp.data._csv_file import csv_text
-from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
+from tinygrad_mlp.errors import InvalidArgumentError, TinygradMLPError, UnknownNameError
 
 __all__ = ["PLAYED", "run_play"]
 
@@ -32,10 +33,24 @@ def run_play(arguments: argparse.Namespace) -> None:
             f"--target {arguments.target}: {arguments.data} has its target; leave the option out, "
             "or name a table: --data FILE.csv"
         )
-    settings = RunSettings(
-        data=arguments.data if table is None else "table",
-        table=table,
-        layers=tuple([LayerSettings(units, arguments.activation) for units in arguments.hidden]),
-        seed=arguments.seed,
-    )
-    play_run(Run(settings), port=arguments.port, open_browser=arguments.browser)
+    try:
+        settings = RunSettings(
+            data=arguments.data if table is None else "table",
+            table=table,
+            layers=tuple(
+                [LayerSettings(units, arguments.activation) for units in arguments.hidden]
+            ),
+            seed=arguments.seed,
+        )
+        run = Run(settings)
+    except TinygradMLPError as error:
+        raise reworded(error, _in_options) from error
+    play_run(run, port=arguments.port, open_browser=arguments.browser)
+
+
+def _in_options(message: str) -> str:
+    """What is wrong, in words without Python; the target is an option here."""
+    from viz._run.page_words import error_for_a_page
+
+    message = message.replace("choose another target", "name another target, --target COLUMN,")
+    return error_for_a_page(message)

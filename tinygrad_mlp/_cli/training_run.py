@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from math import isnan
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from tinygrad_mlp._cli.drawn import draw_pictures
 from tinygrad_mlp._cli.parsing import say
 from tinygrad_mlp._cli.problem import Floats, Problem, Recipe
+from tinygrad_mlp._text import in_other_words
 from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import MLP
@@ -27,6 +27,9 @@ WORDS: Final = {
     "; try a smaller learning_rate$": "",  # the advice says more
     r"; or have debug\.detect_anomaly\(\) find the first nan": "",
     r"scale them, X = [^;]*; or ": "",
+    r"callbacks=\[EarlyStopping\(\)\], which goes back to the best epoch": "fewer --epochs",
+    "a larger l2, with dropout,": "a larger --l2,",
+    ", so look first whether the validation data are prepared as the training data are": "",
     "train a new model": "train again",
     "smaller features, smaller first weights or ": "",
     "smaller l1 and l2": "a smaller --l2",
@@ -106,9 +109,7 @@ def for_a_command_line(text: str) -> str:
     >>> for_a_command_line("so nothing was learned; try smaller l1 and l2, more epochs")
     'so nothing was learned; try a smaller --l2, more --epochs'
     """
-    for words, instead in WORDS.items():
-        text = re.sub(words, instead, text)
-    return text
+    return in_other_words(text, WORDS)
 
 
 def report(problem: Problem, model: MLP, history: History, folder: Path) -> None:

@@ -1,8 +1,9 @@
 """What went wrong in a training that failed, in a few sentences, each with a line that shows it.
 
 A training that went well is told nothing, and costs nothing but the loss of the best constant
-answer. Where the loss is not much better than that, one pass over the training data looks at the
-units, see ``units``; there is no second look.
+answer and a look at the validation losses, see ``_overfitting``. Where the loss is not much better
+than that answer, one pass over the training data looks at the units, see ``_units``; there is no
+second look.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._baselines import constant_loss
 from tinygrad_mlp.training._engines import Floats
 from tinygrad_mlp.training._history import Finding, History
+from tinygrad_mlp.training._overfitting import NO_BETTER, When, in_epoch, overfitting
 from tinygrad_mlp.training._task import Samples, Task
 from tinygrad_mlp.training._units import LayerUnits, look_at
 
@@ -28,9 +30,6 @@ __all__ = ["advice_for"]
 
 FEWEST_STEPS: Final = 50
 """After fewer steps a loss that has not fallen tells nothing: the training has just begun."""
-
-NO_BETTER: Final = 0.99
-"""A loss above this share of that of the best constant answer is no better than it."""
 
 POOR: Final = 0.5
 """A loss above this share is worth a look at what may hold the training back."""
@@ -64,6 +63,7 @@ def advice_for(
     unasked: bool,
     pull: float = 0.0,
     kept_epoch: int = 0,
+    when: When | None = None,
 ) -> tuple[Finding, ...]:
     """What to tell about a training that has ended; nothing where it went well.
 
@@ -79,6 +79,8 @@ def advice_for(
         unasked: whether the loss was chosen for want of another.
         pull: how strongly the penalties pull at a parameter of 1: the larger one of l1 and 2 l2.
         kept_epoch: the epoch whose weights a callback has put back; 0 where the last ones stayed.
+        when: ``when(i)`` says in words when the numbers at place i of the history were measured:
+            "in epoch 1" for 0 unless given.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], init="zeros")
@@ -90,8 +92,17 @@ def advice_for(
     """
     findings = [*_on_whole_numbers(task, samples)] if unasked else []
     if history.loss:
+        kept = _until(history, kept_epoch) if kept_epoch else history
+        when = in_epoch if when is None else when
         with np.errstate(all="ignore"):
-            findings += _on_the_course(model, task, samples, history, n_steps, pull, kept_epoch)
+            constant = constant_loss(task, samples.targets, samples.weights)
+            found = [
+                *_on_the_course(model, task, samples, history, kept, constant, n_steps, pull, when)
+            ]
+            if not found and n_steps >= FEWEST_STEPS:
+                past_its_best = overfitting(kept, constant, _constant_answer(task), when)
+                found = [] if past_its_best is None else [past_its_best]
+        findings += found
     return tuple(findings)
 
 
@@ -100,22 +111,22 @@ def _on_the_course(
     task: Task,
     samples: Samples,
     history: History,
+    kept: History,
+    constant: float | None,
     n_steps: int,
     pull: float,
-    kept_epoch: int,
+    when: When,
 ) -> Iterator[Finding]:
-    kept = _until(history, kept_epoch) if kept_epoch else history
     last = kept.loss[-1]
-    constant = constant_loss(task, samples.targets, samples.weights)
     if not isfinite(last) or (constant is None and _is_astray(kept)):
-        yield _diverged(history, last, pull)
+        yield _diverged(history, last, pull, when)
         yield from _on_sizes(task, samples)
         return
     if constant is None:
         return
     if last < POOR * constant:
         if _penalty_rose(history, pull) and kept.penalty[-1] > RISEN * constant:
-            yield _diverged(history, last, pull)
+            yield _diverged(history, last, pull, when)
         return
     scale = max(constant, float(_sizes(samples.targets).max()) ** 2)
     astray = n_steps > 1 and last > ASTRAY * scale
@@ -129,7 +140,7 @@ def _on_the_course(
         return
     causes = []
     if diverged or max(history.loss) > RISEN * history.loss[0] or not isfinite(loss):
-        causes.append(_diverged(history, loss, pull))
+        causes.append(_diverged(history, loss, pull, when))
     causes += _on_units(model, task, samples, () if look is None else look.layers)
     if loss < NO_BETTER * constant:
         causes = [*causes, *_on_spreads(samples)]
@@ -149,7 +160,13 @@ def _until(history: History, epoch: int) -> History:
     """The course up to an epoch, whose loss is that of the weights after it, if it was measured."""
     loss, after = history.loss[:epoch], history.epoch_end_loss[epoch - 1 : epoch]
     loss[-1:] = [number if isfinite(number) else loss[-1] for number in after] or loss[-1:]
-    return replace(history, loss=loss, penalty=history.penalty[:epoch])
+    return replace(
+        history,
+        loss=loss,
+        penalty=history.penalty[:epoch],
+        validation_loss=history.validation_loss[:epoch],
+        validation_accuracy=history.validation_accuracy[:epoch],
+    )
 
 
 def _is_astray(history: History) -> bool:
@@ -164,45 +181,50 @@ def _penalty_rose(history: History, pull: float) -> bool:
     return goes_beyond and any([not p <= RISEN * history.penalty[0] for p in history.penalty])
 
 
-def _peak(numbers: list[float]) -> str:
+def _peak(numbers: list[float], when: When) -> str:
     """How numbers rose: from the first to the largest that is finite, if that is another."""
     finite = [number if isfinite(number) else -np.inf for number in numbers]
-    epoch = int(np.argmax(finite)) + 1
-    if epoch == 1:
-        return f"reached {numbers[0]:.4g} in epoch 1 already"
-    return f"rose from {numbers[0]:.4g} to {finite[epoch - 1]:.4g} in epoch {epoch}"
+    place = int(np.argmax(finite))
+    if place == 0:
+        return f"reached {numbers[0]:.4g} {when(0)} already"
+    return f"rose from {numbers[0]:.4g} to {finite[place]:.4g} {when(place)}"
 
 
-def _diverged(history: History, at_the_end: float, pull: float) -> Finding:
+def _diverged(history: History, at_the_end: float, pull: float, when: When) -> Finding:
     rate = f", such as {max(history.learning_rate) / 10.0:.2g}" if history.learning_rate else ""
     remedy = f"train a new model with a smaller learning_rate{rate}"
     if _penalty_rose(history, pull):
         return Finding(
-            f"the penalties {_peak(history.penalty)}, so the steps are too long for so "
+            f"the penalties {_peak(history.penalty, when)}, so the steps are too long for so "
             "strong penalties: train a new model with smaller l1 and l2, or with a smaller "
             "learning_rate",
             "print(history)",
         )
-    lost = [i for i, loss in enumerate(history.loss, 1) if not isfinite(loss)]
+    lost = [i for i, loss in enumerate(history.loss) if not isfinite(loss)]
     if lost or not isfinite(at_the_end):
-        when = f"in epoch {lost[0]}" if lost else "after the last step"
-        loss = history.loss[lost[0] - 1] if lost else at_the_end
+        moment = when(lost[0]) if lost else "after the last step"
+        loss = history.loss[lost[0]] if lost else at_the_end
         text = (
-            f"the loss is {loss:g} {when}, mostly for too long steps: {remedy}; or have "
+            f"the loss is {loss:g} {moment}, mostly for too long steps: {remedy}; or have "
             "debug.detect_anomaly() find the first nan"
         )
     else:
-        text = f"the loss {_peak(history.loss)}, so the steps are too long: {remedy}"
+        text = f"the loss {_peak(history.loss, when)}, so the steps are too long: {remedy}"
     return Finding(text, "print(history)")
 
 
 def _beside_constant(loss: float, constant: float, task: Task, so: str = "") -> Finding:
-    answer = task.loss.constant_answer if task.loss else None
     return Finding(
-        f"at the end the loss is {loss:.4g}; always answering {answer and answer.words} costs "
+        f"at the end the loss is {loss:.4g}; always answering {_constant_answer(task)} costs "
         f"{constant:.4g}{so}",
         "from tinygrad_mlp import predict; print(predict(model, X)[:10], y[:10])",
     )
+
+
+def _constant_answer(task: Task) -> str:
+    """What is answered where the same is answered always, in words."""
+    answer = task.loss.constant_answer if task.loss else None
+    return "" if answer is None else answer.words
 
 
 def _remedy(history: History) -> str:

@@ -36,8 +36,9 @@ class Finding:
 
     Attributes:
         text: what was found, and what to try.
-        command: a line of Python that shows it, or mends it; ``model``, ``X`` and ``y`` in it are
-            what ``fit`` was given, ``history`` what it returned. Empty where there is none.
+        command: a line of Python that shows it, or mends it; ``model``, ``X``, ``y`` and
+            ``validation_data`` in it are what ``fit`` was given, ``history`` what it returned, and
+            ``new_model`` one like the model before its training. Empty where there is none.
 
     >>> print(Finding("the loss rose from 1 to 1e+9: take a smaller step", "print(history)"))
     advice: the loss rose from 1 to 1e+9: take a smaller step

@@ -163,7 +163,8 @@ def fit(
 
     Returns:
         The History. Where training failed (the loss diverged, or is no better than that of always
-        giving the same answer), its ``advice`` says so, and it is printed after the last line.
+        giving the same answer) or went on past its best (the validation loss rose for long), its
+        ``advice`` says so, and it is printed after the last line.
 
     Raises:
         DataError: if the data are empty, or hold nan, inf or labels without an output; if the file

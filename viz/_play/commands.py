@@ -30,6 +30,7 @@ from tinygrad_mlp.errors import GraphError, TinygradMLPError
 from tinygrad_mlp.graph import order_of
 from viz._play.player import Player
 from viz._replay.stepper import replay_page
+from viz._run.page_words import error_for_a_page
 from viz._run.run import EXPORTS as FILES
 from viz._run.run import Run
 
@@ -123,7 +124,7 @@ def obey(run: Run, player: Player, command: object) -> Answer:
     >>> obey(run, player, {"do": "step", "n": 3}), run.step
     ({'ok': True}, 3)
     >>> obey(run, player, {"do": "step", "n": 0})
-    {'ok': False, 'error': 'step.n is 0, but a whole number of at least 1 is needed'}
+    {'ok': False, 'error': 'the number of steps is 0, but a whole number of at least 1 is needed'}
     """
     try:
         kind, parts = _known(command)
@@ -131,7 +132,7 @@ def obey(run: Run, player: Player, command: object) -> Answer:
             answer = kind.act(run, player, parts) or {}
             player.show()
     except TinygradMLPError as error:
-        return _refused(player, str(error))
+        return _refused(player, error_for_a_page(str(error)))
     except Exception as error:  # a fault of ours, or of somebody's model: the page lives on
         traceback.print_exc()
         return _refused(player, f"{type(error).__name__}: {error}")
@@ -227,7 +228,7 @@ def _sample(run: Run, player: Player, parts: Command) -> Answer:
     weights = {}
     for place, number in given.items():
         if not re.fullmatch(r"[0-9]{1,9}", place):
-            raise misfit(place, "a key of sample.weights", "the place of a weight")
+            raise misfit(place, "the place of a weight", "a whole number")
         Number().check(number, f"sample.weights.{place}")
         weights[int(place)] = number
     if run.n_leaves > MOST_NODES:  # a graph of a million nodes takes seconds

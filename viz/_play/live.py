@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -49,8 +50,9 @@ def play(
 
     The call prints the address of the page and returns when the page is closed (5 seconds later, in
     case it is only loaded anew), or at Ctrl-C. The model then has the weights of the step at which
-    the training stands. The server answers this computer alone, and only to its own page: the
-    address holds a word that nobody can guess. It writes no files.
+    the training stands. Where the page is lost instead, as when its browser is killed, the training
+    waits, and goes on when the page is opened again. The server answers this computer alone, and
+    only to its own page: the address holds a word that nobody can guess. It writes no files.
 
     In a notebook (Jupyter, Colab, marimo) the page stands below the cell, without a server: it
     talks to the kernel through the notebook. The call returns at once; whenever the training pauses
@@ -154,7 +156,7 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
             )
             if open_browser:
                 _open(address)
-            server.serve()
+            server.serve(partial(print, flush=True))
         finally:
             _end(player, server)
     except KeyboardInterrupt:  # which is how people end it, also while it is ending

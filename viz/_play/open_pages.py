@@ -2,7 +2,8 @@
 
 A page has a name of its own, under which it opens its stream and says goodbye. A stream that ends
 is no goodbye: a hidden page closes it, a lost connection ends it. Nor is a reload: it says goodbye,
-but is there again within the time that is waited.
+but is there again within the time that is waited. A hidden page says now and then that it is there;
+of one that neither has a stream nor says so, nobody can see anything: its tab may have been killed.
 """
 
 from __future__ import annotations
@@ -13,10 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["LINGER", "OpenPages", "Stream"]
+__all__ = ["HIDDEN", "LINGER", "LOST", "OpenPages", "Stream"]
 
 LINGER: Final = 5.0
 """The seconds after the last goodbye."""
+
+LOST: Final = 10.0
+"""Seconds after the end of a stream in which its page has mostly found its way back."""
+
+HIDDEN: Final = 120.0
+"""Seconds for which the word of a hidden page counts: browsers let it speak once a minute."""
 
 
 class Stream:
@@ -69,6 +76,7 @@ class OpenPages:
         self._clock = clock
         self._lock = threading.Lock()
         self._streams: dict[str, Stream | None] = {}
+        self._there_until: dict[str, float] = {}
         self._ends_at = float("inf")
 
     @contextmanager
@@ -83,6 +91,7 @@ class OpenPages:
         with self._lock:
             older = self._streams.get(page)
             self._streams[page] = stream
+            self._there_until.pop(page, None)
             self._ends_at = float("inf")
         if older is not None:
             older.close()
@@ -92,6 +101,29 @@ class OpenPages:
             with self._lock:
                 if self._streams.get(page) is stream:
                     self._streams[page] = None
+                    self._stays(page, LOST)
+
+    def hidden(self, page: str) -> bool:
+        """A page that had a stream says that it is there, though hidden; whether it is known."""
+        with self._lock:
+            if page not in self._streams:
+                return False
+            self._stays(page, HIDDEN)
+            return True
+
+    def _stays(self, page: str, seconds: float) -> None:
+        """A page is there for so long at least."""
+        until = self._clock() + seconds
+        self._there_until[page] = max(until, self._there_until.get(page, until))
+
+    def are_lost(self) -> bool:
+        """Whether there were pages, and none of them is there any more, though none has left."""
+        with self._lock:
+            now = self._clock()
+            return bool(self._streams) and all(
+                stream is None and self._there_until.get(page, now) <= now
+                for page, stream in self._streams.items()
+            )
 
     def goodbye(self, page: str) -> bool:
         """A page has left; whether it was there."""
@@ -99,6 +131,7 @@ class OpenPages:
             if page not in self._streams:
                 return False
             stream = self._streams.pop(page)
+            self._there_until.pop(page, None)
             if not self._streams:
                 self._ends_at = self._clock() + self._linger
         if stream is not None:

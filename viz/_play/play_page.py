@@ -6,9 +6,6 @@ scripts alone, and ask nobody but the page's own server, where there is one.
 
 from __future__ import annotations
 
-import html
-import json
-import zlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -18,15 +15,14 @@ from viz._plots.plot_colors import PLOT_THEMES
 from viz._replay.stepper import replay_digests
 from viz._run.network_places import activations_of
 from viz._run.run import Run
-from viz._style import markup
 from viz._style.web_page import (
     color_variables,
     digest,
-    filled,
-    harmless,
     lean_part,
     lean_parts,
+    packed,
     part,
+    whole_page,
 )
 
 __all__ = ["page_of_run", "play_page"]
@@ -60,7 +56,7 @@ SCRIPTS: Final = (
 """The parts of the program, in the order in which they stand in the page."""
 
 POLICIES: Final = {
-    "server": " connect-src 'self'; frame-src 'self';",
+    "server": "connect-src 'self'; frame-src 'self'; ",
     "recorded": "",
     "widget": "",
 }
@@ -103,20 +99,18 @@ def play_page(
             of_style, of_script = replay_digests(quiz=quiz)
             styles.append(of_style)
             scripts.append(of_script)
-    policy = (
-        f"default-src 'none';{POLICIES[channel]} style-src {' '.join(styles)}; "
-        f"script-src {' '.join(scripts)}; base-uri 'none'; form-action 'none'"
-    )
-    return filled(
+    allowed = f"style-src {' '.join(styles)}; script-src {' '.join(scripts)}"
+    return whole_page(
         part(ROOM, "page.html"),
         {
-            "policy": policy,
-            "title": html.escape(markup.visible(title)),
             "channel": channel,
-            "style": style,
             "script": script,
-            "embedded": "" if embedded is None else _packed(embedded),
+            "embedded": "" if embedded is None else packed(embedded),
         },
+        title=title,
+        style=style,
+        allowed=f"{POLICIES[channel]}{allowed}",
+        scheme="light dark",
     )
 
 
@@ -137,10 +131,3 @@ def _class_colors() -> str:
         for name in ("light", "dark")
     )
     return f":root {{{light}}}\n@media screen {{ :root[data-theme=dark] {{{dark}}} }}\n"
-
-
-def _packed(known: dict[str, Any]) -> str:
-    """JSON, packed: no name in it is taken for markup."""
-    text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    packing = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
-    return harmless(packing.compress(text.encode()) + packing.flush())

@@ -172,6 +172,28 @@ class Player:
             n_stops = self._n_stops
         return lambda: not (self._n_stops != n_stops or self._is_playing or self._is_closed)
 
+    def rest(self) -> Callable[[], bool] | None:
+        """Pause a training that plays, for a while; None where it does not play.
+
+        Returns:
+            What lets it go on at the same speed, and says whether it does: not where somebody has
+            played, paused or closed it since.
+        """
+        with self._changed:
+            if not self._is_playing:
+                return None
+            speed = None if self._pace is None else self._pace.speed
+            is_undisturbed = self.undisturbed()
+
+        def go_on() -> bool:
+            with self._changed:
+                if not is_undisturbed():
+                    return False
+                self.play(speed)
+                return True
+
+        return go_on
+
     @contextmanager
     def turn(self) -> Iterator[Run]:
         """Have the run to oneself: the training waits, after the burst at hand."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tinygrad_mlp._text import described
+from tinygrad_mlp._text import described, visible
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn._module import Module
 from tinygrad_mlp.training._task import Samples, Task
@@ -59,21 +59,22 @@ def recorded_scene(
     return {
         "kind": "scene",
         "version": 1,
-        "title": title,
+        "title": visible(title),
         "task": kind_of(task, samples),
-        "outputs": list(outputs),
+        "outputs": [visible(name) for name in outputs],
         "points": {
             "X": features.tolist(),
             "y": [target for part in shown for target in _targets(task, part)[:MOST_SHOWN]],
             "held_out": held_out,
         },
         "n_points": sum(len(part.X) for part in shown),
-        "names": list(names),
+        "names": [visible(name) for name in names],
         "columns": list(columns),
         "ranges": np.stack([features.min(axis=0), features.max(axis=0)], axis=1).tolist(),
         "medians": np.median(X, axis=0).tolist(),
         "features": [
-            {"name": name, "on": True, "of": f"column {at}"} for at, name in enumerate(names)
+            {"name": visible(name), "on": True, "of": f"column {at}"}
+            for at, name in enumerate(names)
         ],
         "mean": None,
         "scale": None,

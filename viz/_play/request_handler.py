@@ -258,8 +258,14 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._send(Reply(JSON, as_json(answer).encode()))
 
     def _goodbye(self) -> None:
+        self._word_of_a_page(self.served.pages.goodbye)
+
+    def _hidden(self) -> None:
+        self._word_of_a_page(self.served.pages.hidden)
+
+    def _word_of_a_page(self, hear: Callable[[str], bool]) -> None:
         page = self._body("text/plain", LARGEST_GOODBYE).decode("ascii", "replace")
-        if not self.served.pages.goodbye(page):
+        if not hear(page):
             raise RefusedError(HTTPStatus.NOT_FOUND, "no page of this name is open")
         self._send(Reply(TEXT, b""))
 
@@ -334,6 +340,7 @@ ROUTES: Final[list[tuple[re.Pattern[str], str, Callable[..., None]]]] = [
         (r"/events\?page=([A-Za-z0-9-]{1,64})", "GET", RequestHandler._events),
         (r"/command", "POST", RequestHandler._command),
         (r"/goodbye", "POST", RequestHandler._goodbye),
+        (r"/hidden", "POST", RequestHandler._hidden),
         (rf"/export/({'|'.join(EXPORTS)})", "GET", RequestHandler._export),
         (r"/replay/([A-Za-z0-9_-]{1,64})", "GET", RequestHandler._replay),
     )

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp.errors import InvalidArgumentError
+from viz._play.absence import Absence
 from viz._play.open_pages import LINGER
 from viz._play.player import Player
 from viz._play.request_handler import RequestHandler
@@ -82,11 +84,17 @@ class PlayServer(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, int(self.server_address[1])
 
-    def serve(self) -> None:
-        """Answer requests until all pages have left."""
+    def serve(self, say: Callable[[str], object] = lambda text: None) -> None:
+        """Answer requests until all pages have left; while all are lost the training waits.
+
+        Args:
+            say: tells something to whoever sits at the terminal.
+        """
+        absence = Absence(self.served, say)
         while (left := self.served.pages.seconds_left()) > 0.0:
             self.timeout = min(LOOK_UP, left)
             self.handle_request()
+            absence.look()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether there is room for one more connection; who comes too many is told."""

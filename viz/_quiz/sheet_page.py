@@ -13,7 +13,7 @@ from tinygrad_mlp.graph import Run
 from viz._quiz.round_numbers import DECIMALS, is_round
 from viz._quiz.sheet_questions import Asked, FunctionRow, Sheet
 from viz._style import markup
-from viz._style.web_page import digest, filled, lean_part, part
+from viz._style.web_page import digest, lean_part, whole_page
 
 __all__ = ["key_page", "sheet_page", "written"]
 
@@ -93,13 +93,13 @@ def key_page(sheet: Sheet, title: str, seed: int) -> str:
 
 def _page(title: str, body: str) -> str:
     style = lean_part(ROOM, "worksheet.css")
-    policy = (
-        f"default-src 'none'; style-src {digest(style)}; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
-    )
-    return filled(
-        part(ROOM, "worksheet.html"),
-        {"policy": policy, "title": _text(title), "style": style, "body": body},
+    return whole_page(
+        "<body>\n{{sheet}}\n</body>\n",
+        {"sheet": body},
+        title=title,
+        style=style,
+        allowed=f"style-src {digest(style)}; img-src data:",
+        scheme="light",
     )
 
 

@@ -7,13 +7,10 @@ fetch anything else.
 
 from __future__ import annotations
 
-import html
-import json
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypedDict, Unpack, overload
+from typing import Final, TypedDict, Unpack, overload
 
 from tinygrad_mlp._files import write_whole
 from tinygrad_mlp._text import described
@@ -22,15 +19,14 @@ from tinygrad_mlp.errors import InvalidArgumentError
 from viz._replay.framed import Page
 from viz._replay.recorded import recorded
 from viz._scene.render import format_of
-from viz._style import markup
 from viz._style.web_page import (
     color_variables,
     digest,
-    filled,
-    harmless,
     lean_part,
     lean_parts,
+    packed,
     part,
+    whole_page,
 )
 
 __all__ = ["replay", "replay_digests", "replay_page"]
@@ -207,16 +203,13 @@ def replay_page(
     )
     heading = title if title is not None else f"Backpropagation of {known['codes'][-1]}"
     style, script = _style(), _script(is_editable=editable is not None, has_quiz=quiz)
-    return filled(
+    return whole_page(
         part(ROOM, "page.html"),
-        {
-            "policy": f"default-src 'none'; style-src {digest(style)}; "
-            f"script-src {digest(script)}; base-uri 'none'; form-action 'none'",
-            "title": html.escape(markup.visible(heading)),
-            "style": style,
-            "script": script,
-            "recorded": _embedded(known),
-        },
+        {"script": script, "recorded": packed(known)},
+        title=heading,
+        style=style,
+        allowed=f"style-src {digest(style)}; script-src {digest(script)}",
+        scheme="light dark",
     )
 
 
@@ -242,10 +235,3 @@ def _style() -> str:
 def _script(*, is_editable: bool, has_quiz: bool) -> str:
     further = (EDITING if is_editable else ()) + (ASKING if has_quiz else ())
     return lean_parts(ROOM, (*SCRIPTS, *further, START))
-
-
-def _embedded(known: dict[str, Any]) -> str:
-    """JSON, packed: a page has a third of the letters, and no name in it is taken for markup."""
-    text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    packing = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
-    return harmless(packing.compress(text.encode()) + packing.flush())

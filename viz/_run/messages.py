@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from tinygrad_mlp._text import visible
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS
 from tinygrad_mlp.optim._by_name import OPTIMIZERS
 from viz._run.curve import Cursor
 from viz._run.described_network import described_network
 from viz._run.run import Run
+from viz._run.run_choices import DATA, DEFAULT, FEATURES
 from viz._run.run_samples import RunSamples
-from viz._run.run_settings import DATA, DEFAULT, FEATURES
 from viz._run.run_steps import Measured
 from viz._run.sent_data import SentData, data_of
 
@@ -44,9 +45,9 @@ def scene(run: Run, data: SentData | None = None) -> dict[str, Any]:
             "version": run.version,
             "data_version": data.version,
             **data.parts,
-            "title": run.title,
+            "title": visible(run.title),
             "task": samples.kind,
-            "outputs": list(samples.classes or samples.targets_named),
+            "outputs": [visible(name) for name in samples.classes or samples.targets_named],
             "columns": list(run.settings.columns),
             "features": _features(run, samples),
             "mean": None if scaler is None else scaler.mean_.tolist(),
@@ -119,7 +120,8 @@ def _features(run: Run, samples: RunSamples) -> list[dict[str, Any]]:
     """What the network can see of the columns, and whether it does."""
     if not samples.is_plane or run.fixed is not None:
         return [
-            {"name": name, "on": True, "of": f"column {i}"} for i, name in enumerate(samples.names)
+            {"name": visible(name), "on": True, "of": f"column {i}"}
+            for i, name in enumerate(samples.names)
         ]
     on = samples.features or ("x1", "x2")
     of = {"x1": "column 0", "x2": "column 1"}
@@ -138,7 +140,7 @@ def _settings(run: Run) -> dict[str, Any]:
     table = run.settings.table
     told = run.settings.json()
     if table is not None:
-        told["table"] = {"name": table.name, "target": run.samples.targets_named[0]}
+        told["table"] = {"name": table.name, "target": visible(run.samples.targets_named[0])}
     return told
 
 

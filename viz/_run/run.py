@@ -20,13 +20,11 @@ from tinygrad_mlp.nn import Module
 from viz._run.described_network import described_network, described_network_of
 from viz._run.own_model import FIXED, own_task
 from viz._run.run_changes import read_run, written_run
+from viz._run.run_choices import GIVEN
 from viz._run.run_files import file_name, has_onnx, onnx_file, weights_file
 from viz._run.run_questions import formula_of, sample_of
 from viz._run.run_script import script_of
-from viz._run.run_settings import (
-    GIVEN,
-    RunSettings,
-)
+from viz._run.run_settings import RunSettings
 from viz._run.run_steps import Steps
 from viz._run.sample_graph import SampleGraph
 from viz._run.steered import Steered, first_steps

@@ -10,9 +10,10 @@ from typing import Any, Final
 from tinygrad_mlp._arguments import check_integer, check_number
 from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
-from viz._run.run_settings import RunSettings, checked_keys, checked_points
+from viz._run.run_settings import RunSettings
+from viz._run.setting_checks import checked_keys, checked_points
 
-__all__ = ["Change", "checked_weight", "read_run", "written_run"]
+__all__ = ["Change", "checked_weight", "data_since", "read_run", "written_run"]
 
 KIND: Final = "tinygrad_mlp run"
 """What a file of a run calls itself."""
@@ -96,6 +97,23 @@ def checked_weight(place: object, number: object) -> tuple[int, float]:
         check_integer(place, "the place of the weight", "0", minimum=0),
         check_number(number, "the weight", "0.5", at_least=-1e9, at_most=1e9),
     )
+
+
+def data_since(base: RunSettings, changes: Sequence[Change]) -> int:
+    """The step at which the data of a run became what they are now.
+
+    >>> base = RunSettings("moons")
+    >>> changes = [Change(7, replace(base, noise=0.5)), Change(9, replace(base, noise=0.5, l2=0.1))]
+    >>> data_since(base, changes)
+    7
+    """
+    since, before = 0, base
+    for change in changes:
+        now = change.settings
+        if now.noise != before.noise or len(now.painted) != len(before.painted):
+            since = change.step
+        before = now
+    return since
 
 
 def written_run(base: RunSettings, changes: Sequence[Change], step: int) -> dict[str, Any]:

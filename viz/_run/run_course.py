@@ -14,7 +14,7 @@ from tinygrad_mlp.nn import Module
 from viz._run.curve import Curve
 from viz._run.past import EXACT, Past
 from viz._run.run_advice import advice_of
-from viz._run.run_changes import Change
+from viz._run.run_changes import Change, data_since
 from viz._run.run_samples import RunSamples
 from viz._run.run_settings import RunSettings
 from viz._run.run_steps import Measured, Steps
@@ -225,7 +225,9 @@ class Course:
         with self.lock:
             began = perf_counter()
             self._measure()
-            self.advice = advice_of(self._steps, self.curve)
+            self.advice = advice_of(
+                self._steps, self.curve, data_since(self.base, self.changes[: self._n_changes])
+            )
             now = perf_counter()
             self._next_advice = now + max(1.0, 30.0 * (now - began))
             return self.advice

@@ -12,8 +12,9 @@ from tinygrad_mlp.losses import loss_named
 from tinygrad_mlp.nn import MLP, Dropout, Layer, Sequential, activation_named
 from tinygrad_mlp.nn.init import first_layer
 from tinygrad_mlp.training import Task
+from viz._run.run_choices import DEFAULT
 from viz._run.run_samples import RunSamples
-from viz._run.run_settings import DEFAULT, LayerSettings, RunSettings
+from viz._run.run_settings import LayerSettings, RunSettings
 
 __all__ = ["change_layers", "network_for", "plain_network", "task_for"]
 

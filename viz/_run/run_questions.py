@@ -13,9 +13,9 @@ from tinygrad_mlp._arguments import check_integer
 from tinygrad_mlp.data._arrays import Floats
 from tinygrad_mlp.errors import InvalidArgumentError
 from tinygrad_mlp.nn import Module
+from viz._run.run_choices import GIVEN
 from viz._run.run_network import plain_network
 from viz._run.run_samples import RunSamples
-from viz._run.run_settings import GIVEN
 from viz._run.run_steps import Steps
 from viz._run.sample_graph import SampleGraph, sample_graph
 from viz._run.unit_formula import UnitFormula, standardized_formulas

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_mlp._text import visible
 from tinygrad_mlp.data import (
     StandardScaler,
     load_dataset,
@@ -24,7 +25,8 @@ from tinygrad_mlp.data._csv_file import read_what_fits
 from tinygrad_mlp.data._problems import Problems
 from tinygrad_mlp.data._table import Table, table_of
 from tinygrad_mlp.errors import DataError, InvalidArgumentError
-from viz._run.run_settings import DATA, FEATURES, GIVEN, OwnTable, RunSettings
+from viz._run.run_choices import DATA, FEATURES, GIVEN
+from viz._run.run_settings import OwnTable, RunSettings
 
 __all__ = ["TURNS", "XOR_CENTERS", "RunSamples", "samples_for", "split_of"]
 
@@ -261,10 +263,19 @@ def _read(table: OwnTable) -> Table:
             f"{path} has {len(file.header):,} columns, but {MOST_COLUMNS:,} is the most for a "
             "page; leave columns out"
         )
-    target = file.header[-1] if table.target is None else table.target
+    target = _target(table, file.header)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of spellings, which nobody would see
         return table_of(file, target, problems=problems)
+
+
+def _target(table: OwnTable, header: list[str]) -> str:
+    """The column to be predicted: the last one, or the one that a page named as it shows it."""
+    if table.target is None:
+        return header[-1]
+    shown_so = [name for name in header if visible(name) == table.target]
+    is_known = table.target in header or len(shown_so) != 1
+    return table.target if is_known else shown_so[0]
 
 
 def _with_painted(samples: RunSamples, settings: RunSettings) -> RunSamples:

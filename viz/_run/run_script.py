@@ -7,8 +7,9 @@ from pprint import pformat
 from typing import Final
 
 from viz._run.run_changes import Change
+from viz._run.run_choices import DEFAULT, FEATURES
 from viz._run.run_samples import TURNS, XOR_CENTERS, RunSamples
-from viz._run.run_settings import DEFAULT, FEATURES, RunSettings
+from viz._run.run_settings import RunSettings
 
 __all__ = ["script_of"]
 

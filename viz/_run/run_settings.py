@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Self
 
@@ -12,69 +10,25 @@ from tinygrad_mlp._text import described
 from tinygrad_mlp.errors import DataError, InvalidArgumentError, UnknownNameError
 from tinygrad_mlp.nn import ACTIVATIONS, INITIALIZERS
 from tinygrad_mlp.optim._by_name import OPTIMIZERS
-
-__all__ = [
-    "DATA",
-    "DEFAULT",
-    "FEATURES",
-    "GIVEN",
-    "HOW_TO_TRAIN",
-    "IN_FLIGHT",
-    "TABLE",
-    "LayerSettings",
-    "OwnTable",
-    "RunSettings",
-    "checked_keys",
-    "checked_points",
-    "only_training",
-]
-
-DATA: Final = {
-    "moons": 0.1,
-    "circles": 0.05,
-    "spirals": 0.01,
-    "blobs": 0.7,
-    "xor": 0.25,
-    "iris": None,
-    "digits": None,
-}
-"""The data sets that come along, each with its first noise; None for measured ones."""
-
-TABLE: Final = "table"
-"""What data are called that are a person's own table."""
-
-GIVEN: Final = "given"
-"""What data are called that came with a person's own model."""
-
-FEATURES: Final = {
-    "x1": "X[:, 0]",
-    "x2": "X[:, 1]",
-    "x1^2": "X[:, 0] ** 2",
-    "x2^2": "X[:, 1] ** 2",
-    "x1*x2": "X[:, 0] * X[:, 1]",
-    "sin(x1)": "np.sin(X[:, 0])",
-    "sin(x2)": "np.sin(X[:, 1])",
-}
-"""The features of data of two columns, each as the Python code that computes it."""
-
-DEFAULT: Final = "default"
-"""The initializer that suits the activation."""
-
-IN_FLIGHT: Final = frozenset(
-    {"noise", "painted", "batch_size", "optimizer", "learning_rate", "l1", "l2"}
+from viz._run.run_choices import DATA, DEFAULT, FEATURES, GIVEN, HOW_TO_TRAIN, IN_FLIGHT, TABLE
+from viz._run.setting_checks import (
+    LARGEST,
+    all_of,
+    check_text,
+    checked_keys,
+    checked_points,
+    listed,
+    named,
+    whole,
 )
-"""What changes without a new start; of a layer, its activation and its dropout do, too."""
 
-HOW_TO_TRAIN: Final = ("batch_size", "optimizer", "learning_rate", "l1", "l2")
-"""What a person's own model leaves to the page."""
+__all__ = ["LayerSettings", "OwnTable", "RunSettings", "only_training"]
 
 MOST_SAMPLES: Final = 20_000
 MOST_UNITS: Final = 512
 MOST_LAYERS: Final = 12
-MOST_PAINTED: Final = 2_000
 LONGEST_TABLE: Final = 5_000_000
 LONGEST_NAME: Final = 255
-LARGEST: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -97,10 +51,10 @@ class LayerSettings:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _put(self, "units", _whole(self.units, "units", 1, MOST_UNITS))
-        _put(self, "activation", _named("activation", self.activation, ACTIVATIONS))
+        _put(self, "units", whole(self.units, "units", 1, MOST_UNITS))
+        _put(self, "activation", named("activation", self.activation, ACTIVATIONS))
         if self.initializer != DEFAULT:
-            _put(self, "initializer", _named("initializer", self.initializer, INITIALIZERS))
+            _put(self, "initializer", named("initializer", self.initializer, INITIALIZERS))
         dropout = check_number(self.dropout, "dropout", "dropout=0.2", at_least=0.0, below=1.0)
         _put(self, "dropout", dropout)
 
@@ -125,14 +79,14 @@ class OwnTable:
 
     def __post_init__(self) -> None:
         for name in ("name", "text"):
-            _check_text(getattr(self, name), f"table.{name}")
+            check_text(getattr(self, name), f"table.{name}")
         if len(self.name) > LONGEST_NAME:
             raise DataError(
                 f"table.name has {len(self.name):,} letters, but {LONGEST_NAME} is the most for "
                 "the name of a file; give it a shorter one"
             )
         if self.target is not None:
-            _check_text(self.target, "table.target")
+            check_text(self.target, "table.target")
         if len(self.text) > LONGEST_TABLE:
             raise DataError(
                 f"{self.name} has {len(self.text):,} letters, more than the {LONGEST_TABLE:,} that "
@@ -204,7 +158,7 @@ class RunSettings:
                 f"table is {described(self.table)}, but an OwnTable(name, text) is needed"
             )
         self._check_data()
-        layers = _listed(self.layers, "layers", MOST_LAYERS)
+        layers = listed(self.layers, "layers", MOST_LAYERS)
         for layer in layers:
             if not isinstance(layer, LayerSettings):
                 raise InvalidArgumentError(
@@ -212,17 +166,17 @@ class RunSettings:
                 )
         _put(self, "layers", layers)
         if self.batch_size is not None:
-            _put(self, "batch_size", _whole(self.batch_size, "batch_size", 1, 10**9))
-        _put(self, "optimizer", _named("optimizer", self.optimizer, OPTIMIZERS))
+            _put(self, "batch_size", whole(self.batch_size, "batch_size", 1, 10**9))
+        _put(self, "optimizer", named("optimizer", self.optimizer, OPTIMIZERS))
         for name in ("learning_rate", "l1", "l2"):
             number = check_number(
                 getattr(self, name), name, f"{name}=0.01", at_least=0.0, at_most=LARGEST
             )
             _put(self, name, number)
-        _put(self, "seed", _whole(self.seed, "seed", 0, 2**53))
+        _put(self, "seed", whole(self.seed, "seed", 0, 2**53))
 
     def _check_data(self) -> None:
-        _put(self, "n_samples", _whole(self.n_samples, "n_samples", 20, MOST_SAMPLES))
+        _put(self, "n_samples", whole(self.n_samples, "n_samples", 20, MOST_SAMPLES))
         usual = DATA.get(self.data)
         noise = check_number(
             (usual or 0.0) if self.noise is None else self.noise,
@@ -239,16 +193,16 @@ class RunSettings:
         _put(self, "noise", noise)
         share = check_number(self.held_out, "held_out", "held_out=0.25", at_least=0.0, at_most=0.9)
         _put(self, "held_out", share)
-        _put(self, "data_seed", _whole(self.data_seed, "data_seed", 0, 2**53))
+        _put(self, "data_seed", whole(self.data_seed, "data_seed", 0, 2**53))
         _put(self, "painted", checked_points(self.painted))
-        columns = tuple(_whole(i, "columns", 0, 10**6) for i in _listed(self.columns, "columns", 2))
+        columns = tuple(whole(i, "columns", 0, 10**6) for i in listed(self.columns, "columns", 2))
         if len(columns) != 2:
             raise InvalidArgumentError(
                 f"columns is {described(self.columns)}, but the two columns that are shown are "
                 "needed: columns=(0, 1)"
             )
         _put(self, "columns", columns)
-        features = _listed(self.features, "features", len(FEATURES))
+        features = listed(self.features, "features", len(FEATURES))
         for name in features:
             if name not in [*FEATURES]:
                 raise UnknownNameError.of("feature", name, FEATURES)
@@ -322,12 +276,12 @@ class RunSettings:
         settings = dict(checked_keys(given, "settings", [known.name for known in fields(cls)]))
         if settings.get("table") is not None:
             names = [known.name for known in fields(OwnTable)]
-            settings["table"] = OwnTable(**_all_of(settings["table"], "table", names, ["target"]))
+            settings["table"] = OwnTable(**all_of(settings["table"], "table", names, ["target"]))
         if "layers" in settings:
             names = [known.name for known in fields(LayerSettings)]
             settings["layers"] = tuple(
-                LayerSettings(**_all_of(layer, f"layers[{i}]", names, names[1:]))
-                for i, layer in enumerate(_listed(settings["layers"], "layers", MOST_LAYERS))
+                LayerSettings(**all_of(layer, f"layers[{i}]", names, names[1:]))
+                for i, layer in enumerate(listed(settings["layers"], "layers", MOST_LAYERS))
             )
         return cls(**settings)
 
@@ -343,106 +297,6 @@ def only_training(settings: RunSettings, other: RunSettings) -> bool:
     return settings == replace(
         other, **{name: getattr(settings, name) for name in (*HOW_TO_TRAIN, "columns")}
     )
-
-
-class Points(tuple[tuple[float, float, float], ...]):
-    """Painted points that were checked, which all settings that follow have in common.
-
-    >>> Points([(1.0, 2.0, 0.0)])
-    ((1.0, 2.0, 0.0),)
-    """
-
-    __slots__ = ()
-
-
-def checked_points(
-    points: object, before: tuple[tuple[float, float, float], ...] = ()
-) -> tuple[tuple[float, float, float], ...]:
-    """Painted points, each two coordinates and its class or number.
-
-    Args:
-        points: the points.
-        before: those that come before them, which were checked.
-
-    Raises:
-        InvalidArgumentError: for anything else, and for too many.
-
-    >>> checked_points([[1, 2, 0]])
-    ((1.0, 2.0, 0.0),)
-    """
-    if isinstance(points, Points) and not before:
-        return points
-    checked = [*before]
-    for point in _listed(points, "painted", MOST_PAINTED):
-        numbers = _listed(point, "a painted point", 3)
-        if len(numbers) != 3:
-            raise InvalidArgumentError(
-                f"a painted point is {described(point)}, but x1, x2 and a class are needed: "
-                "(0.5, -1.0, 1)"
-            )
-        x1, x2, label = [
-            check_number(n, "a painted point", "(0.5, -1.0, 1)", at_least=-LARGEST, at_most=LARGEST)
-            for n in numbers
-        ]
-        checked.append((x1, x2, label))
-    return Points(_listed(checked, "painted", MOST_PAINTED))
-
-
-def checked_keys(given: object, what: str, names: list[str]) -> Mapping[str, Any]:
-    """An object with some of these keys.
-
-    Raises:
-        DataError: if it is none, or has another key.
-
-    >>> checked_keys({"units": 3}, "a layer", ["units", "dropout"])
-    {'units': 3}
-    """
-    if not isinstance(given, Mapping):
-        raise DataError(f"{what} is {described(given)}, but an object is needed")
-    for name in given:
-        if name not in names:
-            raise DataError(
-                f"{what} has the unknown key {described(name)}; its keys are {', '.join(names)}"
-            )
-    return given
-
-
-def _all_of(given: object, what: str, names: list[str], optional: list[str]) -> Mapping[str, Any]:
-    checked = checked_keys(given, what, names)
-    for name in names:
-        if name not in checked and name not in optional:
-            raise DataError(f"{what} has no {name!r}; its keys are {', '.join(names)}")
-    return checked
-
-
-def _listed(given: object, name: str, most: int) -> tuple[Any, ...]:
-    if not isinstance(given, list | tuple):
-        raise InvalidArgumentError(f"{name} is {described(given)}, but a list is needed")
-    if len(given) > most:
-        raise InvalidArgumentError(f"{name} has {len(given)} entries, but {most} is the most")
-    return tuple(given)
-
-
-def _named(kind: str, name: object, known: Any) -> str:
-    found = known.find(name) if isinstance(name, str) else None
-    if found is None:
-        raise UnknownNameError.of(kind, name, [*known])
-    return str(found)
-
-
-def _whole(value: object, name: str, least: int, most: int) -> int:
-    number = check_integer(value, name, minimum=least)
-    if number > most:
-        raise InvalidArgumentError(f"{name} is {described(number)}, but {most:,} is the most")
-    return number
-
-
-def _check_text(text: object, what: str) -> None:
-    if isinstance(text, str):
-        with suppress(UnicodeEncodeError):  # of half a letter
-            text.encode()
-            return
-    raise DataError(f"{what} is {described(text)}, but a text that UTF-8 can write is needed")
 
 
 def _put(settings: object, name: str, value: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from tinygrad_mlp._text import visible
 from viz._run.run_samples import RunSamples
 from viz._run.run_settings import RunSettings
 
@@ -91,7 +92,7 @@ def data_of(run: HasData, before: SentData | None = None) -> SentData:
             "painted": [int(i >= n_given) for i in seen],
             "n_points": [len(samples.train), len(samples.held_out)],
         },
-        "names": list(samples.names),
+        "names": [visible(name) for name in samples.names],
         "ranges": np.column_stack([X.min(axis=0), X.max(axis=0)]).tolist(),
         "medians": np.median(X, axis=0).tolist(),
     }

@@ -9,20 +9,13 @@ from typing import Any, Final
 from tinygrad_mlp._arguments import check_flag
 from tinygrad_mlp.errors import InvalidArgumentError, UnknownNameError
 from viz._run.run_changes import Change, checked_weight
+from viz._run.run_choices import DATA, FEATURES, HOW_TO_TRAIN, TABLE
 from viz._run.run_course import Course
 from viz._run.run_network import network_for, task_for
 from viz._run.run_samples import samples_for
-from viz._run.run_settings import (
-    DATA,
-    FEATURES,
-    HOW_TO_TRAIN,
-    TABLE,
-    OwnTable,
-    RunSettings,
-    checked_points,
-    only_training,
-)
+from viz._run.run_settings import OwnTable, RunSettings, only_training
 from viz._run.run_steps import Steps
+from viz._run.setting_checks import checked_points
 
 __all__ = ["Steered"]
 

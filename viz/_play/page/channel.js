@@ -3,6 +3,7 @@
 // {scene, frame, status}, `send(command)`, which answers {ok, ...} and never fails, `can(name)` and
 // `download(kind)`.
 
+const HIDDEN = 20_000; // milliseconds after which a hidden page says again that it is there
 const AWAY = "The connection to the training is lost. The page tries again by itself.";
 
 /** Server-sent events and POST, all at the page's own address. */
@@ -10,19 +11,31 @@ class ServerChannel {
   constructor() {
     this.page = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this.stream = null;
+    this.hasLeft = false;
   }
 
   can() {
     return true;
   }
 
-  /** One stream a page, closed while nobody sees the page: a browser has six for all its tabs. */
+  /**
+   * One stream a page, closed while nobody sees the page: a browser has six for all its tabs. A hidden
+   * page says now and then that it is there, so that the training goes on.
+   */
   start(handlers) {
     this.handlers = handlers;
-    const follow = () => (document.hidden ? this.close() : this.open());
-    document.addEventListener("visibilitychange", follow);
+    const say = () => document.hidden && !this.hasLeft && navigator.sendBeacon("hidden", this.page);
+    const follow = () => {
+      this.hasLeft = false;
+      if (!document.hidden) return this.open();
+      say();
+      this.close();
+    };
+    setInterval(say, HIDDEN);
+    document.addEventListener("visibilitychange", () => this.hasLeft || follow());
     addEventListener("pageshow", (event) => event.persisted && follow());
     addEventListener("pagehide", () => {
+      this.hasLeft = true;
       this.close();
       navigator.sendBeacon("goodbye", this.page); // of a reload the server hears a page again at once
     });
