@@ -30,7 +30,7 @@ def line_times(program: Program, *arrays: Array, n_calls: int = N_CALLS) -> dict
     clocked = replace(trace, prepared=replace(trace.prepared, source=lines))
     _CLOCKED.update(clock=perf_counter_ns, nanoseconds=nanoseconds)
     numbers = (program.parameters, program.gradients, program.kept)
-    run: Any = clocked.bind(len(arrays[0]), program._dtype, *numbers)
+    run: Any = clocked.bind(len(arrays[0]), program._how.dtype, *numbers)
     for _ in range(n_calls):
         program._silently.run(run, *arrays)
     return {
@@ -64,7 +64,7 @@ def report(seconds: float) -> str:
     """One table for each work."""
     parts = []
     for work in WORKS:
-        trainer = OurTrainer(work)
+        trainer = OurTrainer(work, backend="numpy")
         size = work.batch_size or len(work.X)
         times = line_times(trainer.program, work.X[:size], work.targets[:size])
         rows = [
