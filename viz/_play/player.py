@@ -190,7 +190,9 @@ class Player:
                 if not is_undisturbed():
                     return False
                 self.play(speed)
-                return True
+            with suppress(Exception):  # the page that is back sees that it plays
+                self.show()
+            return True
 
         return go_on
 
