@@ -334,7 +334,8 @@ class _Recording:
     def _remark(self) -> str:
         """How it ended, if not as it should; which weights came back."""
         history = self._history
-        remarks = [] if history.completed else [f"The training ended: {advice_for_a_recording(history.reason)}."]
+        reason = advice_for_a_recording(history.reason)
+        remarks = [] if history.completed else [f"The training ended: {reason}."]
         now = self._now()
         if not np.array_equal(now, self._weights[-1], equal_nan=True):
             came_back = [

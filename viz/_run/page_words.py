@@ -128,8 +128,8 @@ def advice_for_a_page(text: str) -> str:
 def advice_for_a_recording(text: str) -> str:
     """A sentence of advice as it stands on the page of a training that is over.
 
-    >>> advice_for_a_recording("train a new model with callbacks=[EarlyStopping()], which goes back")
-    'train a new network with early stopping, which goes back'
+    >>> advice_for_a_recording("train a new model with callbacks=[EarlyStopping()]")
+    'train a new network with early stopping'
     """
     return in_other_words(text, RECORDED)
 
