@@ -175,6 +175,15 @@ def test_where_the_lowest_is_zero_there_is_no_ratio() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lowest", "ratio"),
+    [(0.0006, " (999.0 times as much)"), (0.00059, ""), (1e-9, ""), (5e-324, "")],
+)
+def test_where_the_lowest_is_nearly_zero_there_is_none_either(lowest: float, ratio: str) -> None:
+    held = [1.0, *[lowest] * 11, *[0.5994] * 10]
+    assert f"rose from {lowest:.4g} to 0.5994{ratio}, while" in told(held)
+
+
+@pytest.mark.parametrize(
     ("constant", "is_told"),
     [(1.0, True), (4.1, True), (4.3, False), (None, True)],  # 21 * 0.02 is what it rose
 )

@@ -7,6 +7,7 @@ said. It stands on the numbers of the history alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -35,6 +36,9 @@ WORTH_IT: Final = 0.1
 
 NO_BETTER: Final = 0.99
 """A loss above this share of that of the best constant answer is no better than it."""
+
+MOST_TIMES: Final = 1000.0
+"""A larger ratio says no more than that the lowest loss was nearly 0."""
 
 COMMAND: Final = (
     "from tinygrad_mlp import fit; from tinygrad_mlp.training import EarlyStopping; "
@@ -130,7 +134,8 @@ def overfitting(
     if rise is None or not rise.size > WORTH_IT * (abs(held[0]) if constant is None else constant):
         return None
     best = rise.best
-    more = f" ({held[-1] / held[best]:,.1f} times as much)" if held[best] > 0.0 else ""
+    times = held[-1] / held[best] if held[best] > 0.0 else inf
+    more = f" ({times:.1f} times as much)" if times < MOST_TIMES else ""
     text = (
         f"this looks like overfitting: the validation loss was lowest {when(best)} and rose from "
         f"{held[best]:.4g} to {held[-1]:.4g}{more}, while the training loss fell from "
