@@ -325,6 +325,26 @@ def test_the_server_looks_whether_its_pages_are_there(monkeypatch: pytest.Monkey
         assert served.ask("/hidden", "b", content_type="text/plain").status == 404
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
+def test_a_terminal_that_is_gone_ends_nothing(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(text: str) -> int:
+        raise error("the terminal is gone")
+
+    said: list[str] = []
+
+    def serve(server: PlayServer, say: Callable[[str], object]) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "write", gone)
+            say("nobody is there")
+        said.append("and on it goes")
+
+    monkeypatch.setattr(PlayServer, "serve", serve)
+    play_run(Run(SMALL), open_browser=False)
+    assert said
+
+
 def test_the_server_ends_with_its_last_page() -> None:
     with serving(linger=0.0) as served:
         first, second = served.stream("a"), served.stream("b")
