@@ -58,6 +58,13 @@ def test_overfitting_is_told_with_its_steps(overfitted: Run) -> None:
         "with more data"
     )
     assert "EarlyStopping" not in advice
+    assert "chance" not in advice
+
+
+def test_few_held_out_samples_are_told() -> None:
+    run = noisy(n_samples=40, held_out=0.45)
+    run.take(600)
+    assert "; with 18 held-out samples this may be chance; " in run.advise()
 
 
 def test_who_goes_back_is_told_nothing_of_what_came_after(overfitted: Run) -> None:

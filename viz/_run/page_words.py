@@ -17,6 +17,7 @@ ADVICE: Final = {
     "train a new model": "rewind and train",
     r"; or have debug\.detect_anomaly\(\) find the first nan": "",
     "the validation loss": "the held-out loss",
+    "validation sample": "held-out sample",
     "activation='leaky_relu'": "the activation leaky_relu",
     "smaller l1 and l2": "smaller L1 and L2 penalties",
     "a larger l2": "a larger L2 penalty",
