@@ -12,7 +12,7 @@
 #   own size, and that Hessian is not symmetric. batch_norm (in training) and instance_norm do the
 #   same; group_norm is right in all of it.
 # Who meets it: derivatives by the inputs (physics-informed networks), curvature by forward mode, penalties
-#   on a Hessian; and whoever takes torch as the witness of an engine of his own.
+#   on a Hessian; and whoever tests an engine of their own against torch.
 #   Remedy: GroupNorm(1, n) for LayerNorm(n); for the others the formula in primitive operations.
 # Source: https://github.com/pytorch/pytorch/issues/186256 (batch norm, third order) and issues/175754 there
 #   (layer norm), issues/196699 and issues/196700 (nested forward mode); layer_norm_double_backward and

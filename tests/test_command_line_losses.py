@@ -98,6 +98,9 @@ OF_NUMBERS: Final = [n for n, of in LOSSES.items() if of.task == "regression" an
          "classes common, rare; leave it out, or, if it is a number, give --task regression"),
         (["prices.csv", "--class-weight", "balanced"], "--class-weight is for classes, but "
          "'target' is a number; leave it out, or give --task classification"),
+        (["kinds.csv", "--class-weight", "balanced", "--batch-size", "1"], "with --batch-size 1 "
+         "--class-weight changes nothing: a sample counts more or less only beside the others of "
+         "its batch; give a larger --batch-size, or leave --class-weight out"),
         (["prices.csv", "--loss", "hinge"], "argument --loss: invalid choice: 'hinge' (choose "
          f"from {', '.join(map(repr, sorted(OF_NUMBERS)))})"),
         (["prices.csv", "--loss", "poisson"], "argument --loss: invalid choice: 'poisson'"),

@@ -175,6 +175,15 @@ def test_where_the_lowest_is_zero_there_is_no_ratio() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lowest", "ratio"),
+    [(0.0006, " (999.0 times as much)"), (0.00059, ""), (1e-9, ""), (5e-324, "")],
+)
+def test_where_the_lowest_is_nearly_zero_there_is_none_either(lowest: float, ratio: str) -> None:
+    held = [1.0, *[lowest] * 11, *[0.5994] * 10]
+    assert f"rose from {lowest:.4g} to 0.5994{ratio}, while" in told(held)
+
+
+@pytest.mark.parametrize(
     ("constant", "is_told"),
     [(1.0, True), (4.1, True), (4.3, False), (None, True)],  # 21 * 0.02 is what it rose
 )
@@ -213,6 +222,32 @@ def test_validation_data_that_never_were_learned_are_doubted(
     assert (words in text) == is_doubted
     assert ("accuracy" in text) != is_doubted
     assert text.endswith(REMEDY)
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (1, "; with 1 validation sample this may be chance; train a new"),
+        (19, "; with 19 validation samples this may be chance; train a new"),
+        (20, ""),
+        (None, ""),
+    ],
+)
+def test_few_validation_samples_are_told(n: int | None, words: str) -> None:
+    history = History(loss=falling(40), validation_loss=turning(40, 9, 0.02))
+    found = overfitting(history, 1.0, "the mean of y", str, n)
+    assert found is not None
+    assert words in found.text
+    assert ("chance" in found.text) == bool(words)
+
+
+@pytest.mark.parametrize("n", [19, 20])
+def test_fit_knows_how_many_validate(n: int) -> None:
+    X, y, (X_other, y_other) = few_points(3)
+    model = MLP(1, [32, 32, 1], "tanh", rng=0)
+    history = fit(model, X, y, validation_data=(X_other[:n], y_other[:n]), **SETTINGS)
+    (finding,) = history.advice
+    assert ("with 19 validation samples this may be chance" in finding.text) == (n == 19)
 
 
 def test_on_a_command_line_its_options_are_named() -> None:

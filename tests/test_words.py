@@ -468,7 +468,7 @@ def test_the_table_has_each_word_once_for_one_of_ours() -> None:
         ("nn.init", "initialiser_for", "initializer_for"),
         ("nn.init", "glorot_normal", "xavier_normal"),
         ("nn", "Linear", "Layer"),
-        ("nn", "ReLU", "ACTIVATIONS"),
+        ("nn", "ReLU", "Activation"),
         ("losses", "MSELoss", "mean_squared_error"),
         ("losses", "CrossEntropyLoss", "categorical_cross_entropy"),
         ("optim", "ReduceLROnPlateau", "PlateauSchedule"),

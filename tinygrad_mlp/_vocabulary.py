@@ -468,9 +468,9 @@ TABLE: Final = (
     Words("Value", "Tensor Variable Scalar Parameter"),
     Words("Layer", "Linear Dense"),
     Words(
-        "ACTIVATIONS",
-        "ReLU Tanh Sigmoid GELU SiLU ELU LeakyReLU Softplus Activation",
-        remark="the table of them; a model takes the name: Sequential(Layer(2, 8, None), 'relu')",
+        "Activation",
+        "ReLU Tanh Sigmoid GELU SiLU ELU LeakyReLU Softplus",
+        remark="Activation('relu'), or the name alone: Sequential(Layer(2, 8, None), 'relu')",
     ),
     Words("MLP", "MLPClassifier MLPRegressor"),
     Words("BatchNorm", "BatchNorm1d BatchNormalization"),

@@ -70,7 +70,8 @@ assert history.validation_loss[-1] > 1.05 * best, (
 
 # %% [markdown]
 # Both curves fall at first. Then the one of training goes on falling, and the other one rises. The distance between the two
-# is *overfitting*. A high training loss would be the opposite, *underfitting*.
+# is *overfitting*. A high training loss would be the opposite, *underfitting*. The advice below the last line of `fit` says it
+# too. This chapter measures what its remedies are worth.
 #
 # ## Watch it happen
 #

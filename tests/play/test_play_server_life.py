@@ -179,6 +179,22 @@ def test_a_hidden_page_is_there_as_long_as_it_says_so() -> None:
     assert pages.seconds_left() == LINGER
 
 
+def test_a_reload_beside_a_page_that_is_lost_is_no_loss() -> None:
+    pages = Pages()
+    pages.loses(pages.opens("killed"))
+    pages.now += 100.0
+    assert pages.are_lost()
+    assert not pages.is_one_there()
+    pages.opens("b")
+    assert pages.is_one_there()
+    pages.goodbye("b")
+    assert not pages.is_one_there()
+    pages.now += 4.9
+    assert not pages.are_lost()  # it may be loaded anew
+    pages.now += 0.1
+    assert pages.are_lost()
+
+
 class Lost:
     """A server whose pages are lost when a test says so."""
 
@@ -187,7 +203,9 @@ class Lost:
         self.address = served.served.address
         self.said: list[str] = []
         self.are_lost = False
-        monkeypatch.setattr(served.served.pages, "are_lost", lambda: self.are_lost)
+        pages = served.served.pages
+        monkeypatch.setattr(pages, "are_lost", lambda: self.are_lost)
+        monkeypatch.setattr(pages, "is_one_there", lambda: not self.are_lost)
         self.absence = Absence(served.served, self.said.append)
 
     def look(self, *, lost: bool) -> None:
@@ -248,6 +266,43 @@ def test_who_pauses_as_soon_as_they_are_back_is_obeyed(absent: Lost) -> None:
     assert len(absent.said) == 3
 
 
+def test_who_is_back_sees_at_once_that_it_plays(absent: Lost) -> None:
+    player = absent.player
+    with player.watched():
+        player.play(1e-6)
+        wait_until(lambda: player.run.step == 1)
+        absent.look(lost=True)
+        player.show()
+        shown = player.newer_than(0, 0.0)
+        assert shown is not None
+        assert not shown.frame["playing"]
+        absent.look(lost=False)  # its next step is due in days
+        shown = player.newer_than(shown.number, 0.0)
+        assert shown is not None
+        assert shown.frame["playing"]
+
+
+def test_a_lost_page_that_leaves_brings_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as served:
+        pages, said = served.served.pages, list[str]()
+        now = [100.0]
+        monkeypatch.setattr(pages, "_clock", lambda: now[0])
+        absence = Absence(served.served, said.append)
+        with pages.stream("a", lambda: None):
+            served.player.play()
+        now[0] += 10.0
+        absence.look()
+        assert len(said) == 1
+        assert pages.goodbye("a")
+        absence.look()
+        assert not served.player.is_playing
+        assert len(said) == 1
+        with pages.stream("b", lambda: None):  # it was loaded anew
+            absence.look()
+        assert served.player.is_playing
+        assert len(said) == 2
+
+
 def test_the_server_looks_whether_its_pages_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     served = Serving(Run(SMALL))
@@ -268,6 +323,26 @@ def test_the_server_looks_whether_its_pages_are_there(monkeypatch: pytest.Monkey
         wait_until(lambda: len(said) == 2)
         assert served.player.is_playing
         assert served.ask("/hidden", "b", content_type="text/plain").status == 404
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
+def test_a_terminal_that_is_gone_ends_nothing(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(text: str) -> int:
+        raise error("the terminal is gone")
+
+    said: list[str] = []
+
+    def serve(server: PlayServer, say: Callable[[str], object]) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "write", gone)
+            say("nobody is there")
+        said.append("and on it goes")
+
+    monkeypatch.setattr(PlayServer, "serve", serve)
+    play_run(Run(SMALL), open_browser=False)
+    assert said
 
 
 def test_the_server_ends_with_its_last_page() -> None:

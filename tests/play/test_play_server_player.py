@@ -165,14 +165,13 @@ def test_an_error_pauses_and_is_told(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     def fail(*arguments: Any) -> int:
-        raise ValueError("this model is broken")
+        raise ValueError("this model is \x1b[1m\nbroken")
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "take_for", fail)
         player.play()
-        shown = shown_when(
-            player, playing=False, remark="the training stopped: ValueError: this model is broken"
-        )
+        remark = "the training stopped: ValueError: this model is \\x1b[1m\nbroken"
+        shown = shown_when(player, playing=False, remark=remark)
         assert not player.is_playing
         assert "in fail" in capfd.readouterr().err
     player.play()

@@ -302,7 +302,14 @@ def test_weights_that_come_back_are_said_at_the_end() -> None:
 
 def test_advice_for_a_training_that_failed_stands_in_the_page() -> None:
     page = viz.record(MLP(2, [2, 1], "sigmoid", rng=0), 1000.0 * X, y, epochs=60)
-    assert embedded(page)["end"]["advice"]
+    assert embedded(page)["end"]["advice"].startswith("at the end the loss is ")
+
+
+def test_advice_and_remark_are_for_people_who_write_no_python() -> None:
+    end = embedded(viz.record(MLP(2, [2, 1], rng=0), X, y, epochs=60, learning_rate=1e200))["end"]
+    assert "train a new network with a smaller learning rate, such as 1e+199" in end["advice"]
+    assert "learning rate" in end["remark"]
+    assert "_" not in end["advice"] + end["remark"]
 
 
 def classes_scene(**options: Any) -> dict[str, Any]:

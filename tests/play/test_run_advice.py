@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from viz._run.curve import Curve
-from viz._run.page_words import advice_for_a_page
+from viz._run.page_words import advice_for_a_page, advice_for_a_recording
 from viz._run.run import Run
 from viz._run.run_advice import advice_of
 from viz._run.run_settings import LayerSettings, RunSettings
@@ -58,6 +58,13 @@ def test_overfitting_is_told_with_its_steps(overfitted: Run) -> None:
         "with more data"
     )
     assert "EarlyStopping" not in advice
+    assert "chance" not in advice
+
+
+def test_few_held_out_samples_are_told() -> None:
+    run = noisy(n_samples=40, held_out=0.45)
+    run.take(600)
+    assert "; with 18 held-out samples this may be chance; " in run.advise()
 
 
 def test_who_goes_back_is_told_nothing_of_what_came_after(overfitted: Run) -> None:
@@ -142,3 +149,35 @@ def test_only_the_points_with_the_present_data_count() -> None:
 )
 def test_advice_is_in_the_words_of_the_page(text: str, expected: str) -> None:
     assert advice_for_a_page(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "the validation loss was lowest in epoch 8; even at its lowest it was no better than "
+            "always answering the mean of y (1 on the training data), so look first whether the "
+            "validation data are prepared as the training data are; train a new model with "
+            "callbacks=[EarlyStopping()], which goes back to the best epoch, with a larger l2, "
+            "with dropout, or with more data",
+            "the held-out loss was lowest in epoch 8; even at its lowest it was no better than "
+            "always answering the mean of the target (1 on the training data), so look first "
+            "whether the held-out data are prepared as the training data are; train a new network "
+            "with early stopping, which goes back to the best epoch, with a larger L2 penalty, "
+            "with dropout, or with more data",
+        ),
+        (
+            "too long steps: train a new model with a smaller learning_rate, such as 0.01; or have "
+            "debug.detect_anomaly() find the first nan",
+            "too long steps: train a new network with a smaller learning rate, such as 0.01",
+        ),
+        (
+            "y holds the numbers 0, 1 alone, as floats, so this was a regression; if they are "
+            "classes, pass them as whole numbers, and if not, name loss='mean_squared_error'",
+            "the target holds the numbers 0, 1 alone, as floats, so this was a regression; if they "
+            "are classes, they have to be whole numbers",
+        ),
+    ],
+)
+def test_advice_on_a_training_that_is_over(text: str, expected: str) -> None:
+    assert advice_for_a_recording(text) == expected

@@ -237,6 +237,15 @@ def test_control_characters_are_shown_and_not_sent() -> None:
     assert run.json()["settings"]["table"]["text"].startswith(CONTROL)
 
 
+def test_control_characters_of_an_error_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Run) -> None:
+        raise ValueError("this model is \x1b[1m\nbroken")
+
+    monkeypatch.setattr(Run, "rewind", fail)
+    monkeypatch.setattr("traceback.print_exc", list)
+    assert refused({"do": "rewind"}) == "ValueError: this model is \\x1b[1m\nbroken"
+
+
 def test_a_target_is_chosen_by_the_name_that_is_shown() -> None:
     run = with_control_characters()
     table = run.settings.table

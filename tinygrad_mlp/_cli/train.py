@@ -61,6 +61,12 @@ def run_train(arguments: argparse.Namespace) -> None:
     except TinygradMLPError as error:
         hint = _quoting(arguments) if isinstance(error, UnknownNameError | ProblemsError) else ""
         raise reworded(error, lambda text: in_options(text) + hint) from error
+    if recipe.class_weight and recipe.batch_size == 1:
+        raise InvalidArgumentError(
+            "with --batch-size 1 --class-weight changes nothing: a sample counts more or less only "
+            "beside the others of its batch; give a larger --batch-size, or leave --class-weight "
+            "out"
+        )
     if recipe.backend == "native" and not records(recipe.engine):
         raise InvalidArgumentError(
             f"--engine {recipe.engine} records nothing that the C library could run; leave out "

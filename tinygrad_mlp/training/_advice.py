@@ -64,6 +64,7 @@ def advice_for(
     pull: float = 0.0,
     kept_epoch: int = 0,
     when: When | None = None,
+    n_validation: int | None = None,
 ) -> tuple[Finding, ...]:
     """What to tell about a training that has ended; nothing where it went well.
 
@@ -81,6 +82,7 @@ def advice_for(
         kept_epoch: the epoch whose weights a callback has put back; 0 where the last ones stayed.
         when: ``when(i)`` says in words when the numbers at place i of the history were measured:
             "in epoch 1" for 0 unless given.
+        n_validation: how many samples the validation losses are means of, if that is known.
 
     >>> from tinygrad_mlp.nn import MLP
     >>> model = MLP(1, [1], init="zeros")
@@ -100,7 +102,8 @@ def advice_for(
                 *_on_the_course(model, task, samples, history, kept, constant, n_steps, pull, when)
             ]
             if not found and n_steps >= FEWEST_STEPS:
-                past_its_best = overfitting(kept, constant, _constant_answer(task), when)
+                answer = _constant_answer(task)
+                past_its_best = overfitting(kept, constant, answer, when, n_validation)
                 found = [] if past_its_best is None else [past_its_best]
         findings += found
     return tuple(findings)

@@ -201,6 +201,7 @@ class Training:
                 unasked=self.unasked,
                 pull=max(self.objective.l1, 2.0 * self.objective.l2),
                 kept_epoch=kept_epoch,
+                n_validation=None if self.validation is None else len(self.validation.X),
             )
         except KeyboardInterrupt:
             history.reason = INTERRUPTED

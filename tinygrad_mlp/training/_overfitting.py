@@ -7,10 +7,12 @@ said. It stands on the numbers of the history alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from tinygrad_mlp.data._arrays import counted
 from tinygrad_mlp.training._history import Finding, History
 
 __all__ = ["NO_BETTER", "Rise", "When", "in_epoch", "overfitting", "rise_of"]
@@ -35,6 +37,12 @@ WORTH_IT: Final = 0.1
 
 NO_BETTER: Final = 0.99
 """A loss above this share of that of the best constant answer is no better than it."""
+
+MOST_TIMES: Final = 1000.0
+"""A larger ratio says no more than that the lowest loss was nearly 0."""
+
+FEW: Final = 20
+"""Of fewer validation samples each counts so much that a rise may be chance."""
 
 COMMAND: Final = (
     "from tinygrad_mlp import fit; from tinygrad_mlp.training import EarlyStopping; "
@@ -109,7 +117,11 @@ def rise_of(loss: Sequence[float], validation_loss: Sequence[float]) -> Rise | N
 
 
 def overfitting(
-    history: History, constant: float | None, answer: str, when: When
+    history: History,
+    constant: float | None,
+    answer: str,
+    when: When,
+    n_validation: int | None = None,
 ) -> Finding | None:
     """What to tell of a training that went on past its best; None where there is nothing to tell.
 
@@ -119,6 +131,7 @@ def overfitting(
             first validation loss then stands for.
         answer: what that answer is, in words.
         when: says in words when the numbers at a place of the history were measured.
+        n_validation: how many samples the validation losses are means of, if that is known.
 
     >>> history = History(loss=[1.0 / epoch for epoch in range(1, 31)])
     >>> history.validation_loss = [0.5 + 0.02 * abs(epoch - 8) for epoch in range(1, 31)]
@@ -130,12 +143,15 @@ def overfitting(
     if rise is None or not rise.size > WORTH_IT * (abs(held[0]) if constant is None else constant):
         return None
     best = rise.best
-    more = f" ({held[-1] / held[best]:,.1f} times as much)" if held[best] > 0.0 else ""
+    times = held[-1] / held[best] if held[best] > 0.0 else inf
+    more = f" ({times:.1f} times as much)" if times < MOST_TIMES else ""
     text = (
         f"this looks like overfitting: the validation loss was lowest {when(best)} and rose from "
         f"{held[best]:.4g} to {held[-1]:.4g}{more}, while the training loss fell from "
         f"{history.loss[best]:.4g} to {history.loss[-1]:.4g}; "
     )
+    if n_validation is not None and n_validation < FEW:
+        text += f"with {counted(n_validation, 'validation sample')} this may be chance; "
     right = history.validation_accuracy
     if constant is not None and held[best] > NO_BETTER * constant:
         text += (

@@ -52,16 +52,16 @@ class Absence:
         self._go_on: Callable[[], bool] | None = None
 
     def look(self) -> None:
-        """Pause a training whose pages are lost; let it go on when one is back."""
-        are_lost = self._served.pages.are_lost()
-        if are_lost == self._is_lost:
-            return
-        self._is_lost = are_lost
-        player = self._served.player
-        if are_lost:
-            self._go_on = player.rest()
+        """Pause a training whose pages are lost; let it go on when one is back.
+
+        A lost page that leaves after all brings nobody back: the training goes on waiting.
+        """
+        pages = self._served.pages
+        if not self._is_lost and pages.are_lost():
+            self._is_lost = True
+            self._go_on = self._served.player.rest()
             self._say(lost(self._served.address, waits=self._go_on is not None))
-        elif self._go_on is not None:
-            if self._go_on():
+        elif self._is_lost and pages.is_one_there():
+            self._is_lost = False
+            if self._go_on is not None and self._go_on():
                 self._say(BACK)
-            self._go_on = None

@@ -26,6 +26,7 @@ from tinygrad_mlp._schema import (
     Whole,
     misfit,
 )
+from tinygrad_mlp._text import visible
 from tinygrad_mlp.errors import GraphError, TinygradMLPError
 from tinygrad_mlp.graph import order_of
 from viz._play.player import Player
@@ -135,7 +136,7 @@ def obey(run: Run, player: Player, command: object) -> Answer:
         return _refused(player, error_for_a_page(str(error)))
     except Exception as error:  # a fault of ours, or of somebody's model: the page lives on
         traceback.print_exc()
-        return _refused(player, f"{type(error).__name__}: {error}")
+        return _refused(player, visible(f"{type(error).__name__}: {error}", lines=True))
     return {"ok": True, **answer}
 
 

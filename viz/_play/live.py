@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -156,7 +156,7 @@ def play_run(run: Run, *, port: int = 0, open_browser: bool = True) -> None:
             )
             if open_browser:
                 _open(address)
-            server.serve(partial(print, flush=True))
+            server.serve(_say)
         finally:
             _end(player, server)
     except KeyboardInterrupt:  # which is how people end it, also while it is ending
@@ -168,6 +168,12 @@ def _end(player: Player, server: PlayServer | None) -> None:
     if server is not None:
         server.server_close()
     player.run.write_back()
+
+
+def _say(text: str) -> None:
+    """Print it, if the terminal is still there: the training does not end with it."""
+    with suppress(OSError, ValueError):
+        print(text, flush=True)
 
 
 def _open(address: str) -> None:

@@ -78,6 +78,7 @@ class OpenPages:
         self._streams: dict[str, Stream | None] = {}
         self._there_until: dict[str, float] = {}
         self._ends_at = float("inf")
+        self._anew_until = -float("inf")
 
     @contextmanager
     def stream(self, page: str, end: Callable[[], None]) -> Iterator[Stream]:
@@ -117,13 +118,25 @@ class OpenPages:
         self._there_until[page] = max(until, self._there_until.get(page, until))
 
     def are_lost(self) -> bool:
-        """Whether there were pages, and none of them is there any more, though none has left."""
+        """Whether there are pages that have not left, and yet none of them is there any more.
+
+        A page that has just left may be one that is loaded anew: so long nothing is lost.
+        """
         with self._lock:
-            now = self._clock()
-            return bool(self._streams) and all(
-                stream is None and self._there_until.get(page, now) <= now
-                for page, stream in self._streams.items()
-            )
+            is_late = self._anew_until <= self._clock()
+            return is_late and bool(self._streams) and not self._is_one_there()
+
+    def is_one_there(self) -> bool:
+        """Whether somebody can see a page, or it has just said that it is there."""
+        with self._lock:
+            return self._is_one_there()
+
+    def _is_one_there(self) -> bool:
+        now = self._clock()
+        return any(
+            stream is not None or self._there_until.get(page, now) > now
+            for page, stream in self._streams.items()
+        )
 
     def goodbye(self, page: str) -> bool:
         """A page has left; whether it was there."""
@@ -132,8 +145,9 @@ class OpenPages:
                 return False
             stream = self._streams.pop(page)
             self._there_until.pop(page, None)
+            self._anew_until = self._clock() + self._linger
             if not self._streams:
-                self._ends_at = self._clock() + self._linger
+                self._ends_at = self._anew_until
         if stream is not None:
             stream.close()
         return True

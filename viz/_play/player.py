@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from tinygrad_mlp._text import visible
 from viz._play.shown import Shown, show
 from viz._run.run import Run
 
@@ -190,7 +191,9 @@ class Player:
                 if not is_undisturbed():
                     return False
                 self.play(speed)
-                return True
+            with suppress(Exception):  # the page that is back sees that it plays
+                self.show()
+            return True
 
         return go_on
 
@@ -248,7 +251,8 @@ class Player:
                     self._burst()
             except Exception as error:  # whatever a model of somebody raises, the pages live on
                 traceback.print_exc()
-                self._stop_because(f"the training stopped: {type(error).__name__}: {error}")
+                told = visible(f"{type(error).__name__}: {error}", lines=True)
+                self._stop_because(f"the training stopped: {told}")
 
     def _comes_to_a_burst(self) -> bool:
         """Wait until there is something to do; False at the end."""

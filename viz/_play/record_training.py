@@ -35,6 +35,7 @@ from viz._play.record_frames import default_frames, kept_epochs, packed_weights
 from viz._play.record_scene import column_names, output_names, recorded_scene, shown_columns
 from viz._replay.framed import Page
 from viz._run.network_places import activations_of
+from viz._run.page_words import advice_for_a_recording
 from viz._scene.render import format_of
 
 __all__ = ["record"]
@@ -327,12 +328,14 @@ class _Recording:
         return loss, held[0], accuracy, held[1]
 
     def _advice(self) -> str:
-        return self._history.advice[0].text if self._history.advice else ""
+        advice = self._history.advice
+        return advice_for_a_recording(advice[0].text) if advice else ""
 
     def _remark(self) -> str:
         """How it ended, if not as it should; which weights came back."""
         history = self._history
-        remarks = [] if history.completed else [f"The training ended: {history.reason}."]
+        reason = advice_for_a_recording(history.reason)
+        remarks = [] if history.completed else [f"The training ended: {reason}."]
         now = self._now()
         if not np.array_equal(now, self._weights[-1], equal_nan=True):
             came_back = [

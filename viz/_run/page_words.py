@@ -7,7 +7,7 @@ from typing import Final
 
 from tinygrad_mlp._text import in_other_words
 
-__all__ = ["PARTS", "advice_for_a_page", "error_for_a_page"]
+__all__ = ["PARTS", "advice_for_a_page", "advice_for_a_recording", "error_for_a_page"]
 
 ADVICE: Final = {
     r"train a new model with callbacks=\[EarlyStopping\(\)\], which goes back to the best epoch,": (
@@ -17,6 +17,7 @@ ADVICE: Final = {
     "train a new model": "rewind and train",
     r"; or have debug\.detect_anomaly\(\) find the first nan": "",
     "the validation loss": "the held-out loss",
+    "validation sample": "held-out sample",
     "activation='leaky_relu'": "the activation leaky_relu",
     "smaller l1 and l2": "smaller L1 and L2 penalties",
     "a larger l2": "a larger L2 penalty",
@@ -24,6 +25,17 @@ ADVICE: Final = {
     r"\bof y\b": "of the target",
 }
 """Words of advice for people who write Python, as patterns, and those for a page."""
+
+RECORDED: Final = {
+    r"callbacks=\[EarlyStopping\(\)\]": "early stopping",
+    "whether the validation data": "whether the held-out data",
+    r"^y holds the numbers": "the target holds the numbers",
+    ", pass them as whole numbers, and if not, name loss='mean_squared_error'": (
+        ", they have to be whole numbers"
+    ),
+    **(ADVICE | {"train a new model": "train a new network"}),
+}
+"""Likewise for a page on which nobody can train: its training is over."""
 
 TEXT: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 """A text as Python writes it."""
@@ -112,6 +124,15 @@ def advice_for_a_page(text: str) -> str:
     'the steps are too long: rewind and train with a smaller learning rate'
     """
     return in_other_words(text, ADVICE)
+
+
+def advice_for_a_recording(text: str) -> str:
+    """A sentence of advice as it stands on the page of a training that is over.
+
+    >>> advice_for_a_recording("train a new model with callbacks=[EarlyStopping()]")
+    'train a new network with early stopping'
+    """
+    return in_other_words(text, RECORDED)
 
 
 def error_for_a_page(text: str) -> str:

@@ -50,6 +50,7 @@ def advice_of(steps: Steps, curve: Curve, since: int = 0) -> str:
             n_steps=steps.count,
             unasked=False,
             pull=max(settings.l1, 2.0 * settings.l2),
+            n_validation=steps.n_held_out,
             when=[f"at step {step:,}" for step, _ in points].__getitem__,
         )
     return advice_for_a_page(found[0].text) if found else ""

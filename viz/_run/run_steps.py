@@ -160,6 +160,11 @@ class Steps:
         return -(-len(self.to_learn.X) // self._batch_size)
 
     @property
+    def n_held_out(self) -> int:
+        """How many samples are held out."""
+        return len(self._measurable.X) - len(self.to_learn.X)
+
+    @property
     def left_in_epoch(self) -> int:
         """How many steps are left until the end of an epoch."""
         n_left = len(self._order) - self._place
