@@ -60,6 +60,7 @@ def test_it_is_the_place_that_numpy_finds(calls: list[Any], n_columns: int, dtyp
         pytest.param(np.eye(4).T[::-1], id="backwards"),
         pytest.param(np.eye(4).astype(">f8"), id="bytes in the other order"),
         pytest.param(np.eye(4, dtype=np.int64), id="integers"),
+        pytest.param(np.ma.masked_greater(np.eye(4) + np.eye(4, k=1) / 2, 0.5), id="masked"),
         pytest.param(np.zeros(33, np.uint8)[1:].view(np.float64).reshape(2, 2), id="not aligned"),
     ],
 )

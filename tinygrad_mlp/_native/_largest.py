@@ -29,7 +29,8 @@ def places_of_largest(rows: NDArray[Any]) -> NDArray[np.int64]:
     library = in_use()
     function = None if library is None else library.find_largest.get(rows.dtype)
     is_narrow = rows.ndim == 2 and 0 < rows.shape[1] <= MOST_COLUMNS
-    if function is None or not is_narrow or not (rows.flags.c_contiguous and rows.flags.aligned):
+    is_plain = rows.__class__ is np.ndarray and rows.flags.c_contiguous and rows.flags.aligned
+    if function is None or not (is_narrow and is_plain):
         places: NDArray[np.int64] = rows.argmax(axis=1)
         return places
     found = np.empty(len(rows), np.int64)
