@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import call
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ RULES: Final[dict[str, Callable[[], Optimizer]]] = {
 class Own(Optimizer):
     """A rule of one's own; ``change`` is what it computes."""
 
-    state_names = ("first", "second")
+    state_names: ClassVar[tuple[str, ...]] = ("first", "second")
 
     def __init__(self, change: Callable[..., Any], **settings: Any) -> None:
         super().__init__(learning_rate=0.1)
