@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp._native import _largest, _library
-from tinygrad_mlp._native._largest import MOST_COLUMNS, places_of_largest
+from tinygrad_mlp._native._largest import FEWEST_ROWS, MOST_COLUMNS, places_of_largest
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     spies = {dtype: spied(function) for dtype, function in library.find_largest.items()}
     known = _library.Library(**{**vars(library), "find_largest": spies})
     monkeypatch.setattr(_largest, "in_use", lambda: known)
+    monkeypatch.setattr(_largest, "FEWEST_ROWS", 0)
     return made
 
 
@@ -69,6 +70,14 @@ def test_other_rows_are_left_to_numpy(calls: list[Any], rows: Any) -> None:
     assert not calls
 
 
+def test_few_rows_are_left_to_numpy(calls: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_largest, "FEWEST_ROWS", FEWEST_ROWS)
+    rows = np.eye(FEWEST_ROWS, 3)
+    for few in (rows[1:], rows):
+        assert places_of_largest(few).tolist() == few.argmax(axis=1).tolist()
+    assert [n_rows for _, n_rows, *_ in calls] == [FEWEST_ROWS]
+
+
 def test_rows_without_numbers_are_refused_as_numpy_does(calls: list[Any]) -> None:
     with pytest.raises(ValueError, match="empty sequence"):
         places_of_largest(np.empty((2, 0)))
@@ -77,5 +86,6 @@ def test_rows_without_numbers_are_refused_as_numpy_does(calls: list[Any]) -> Non
 
 def test_a_library_that_nothing_has_asked_for_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_library, "_found", {})
+    monkeypatch.setattr(_largest, "FEWEST_ROWS", 0)
     assert places_of_largest(np.eye(3)).tolist() == [0, 1, 2]
     assert not _library._found
