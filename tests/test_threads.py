@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import signal
 import sys
 import threading
 import time
@@ -362,6 +363,39 @@ def in_another_thread(work: Callable[[], object]) -> bool:
     other.start()
     other.join(LATEST)
     return not other.is_alive()
+
+
+def test_ctrl_c_while_another_thread_computes_leaves_no_lock_behind() -> None:
+    """A first call waits for both locks; who gives up waiting for one has the other no more."""
+    program = compile(lambda x: x * x)
+    main, is_over, has_begun = threading.main_thread().ident, threading.Event(), threading.Event()
+    assert main is not None
+
+    def is_recording() -> bool:
+        free = hiding.recording_lock.acquire(blocking=False)
+        if free:
+            hiding.recording_lock.release()
+        return not free
+
+    def computing() -> None:
+        with program.alone:
+            has_begun.set()
+            while not is_recording():
+                time.sleep(0.001)
+            signal.pthread_kill(main, signal.SIGINT)
+            is_over.wait(LATEST)
+
+    thread = threading.Thread(target=computing)
+    thread.start()
+    has_begun.wait(LATEST)
+    with pytest.raises(KeyboardInterrupt):
+        program(3.0)
+    left = list[bool]()
+    assert in_another_thread(lambda: left.append(is_recording()))
+    is_over.set()
+    thread.join(LATEST)
+    assert left == [False]
+    assert program(3.0) == 9.0
 
 
 def test_a_kept_prediction_does_not_wait_for_a_recording_nor_is_it_looked_at() -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import call
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ RULES: Final[dict[str, Callable[[], Optimizer]]] = {
 class Own(Optimizer):
     """A rule of one's own; ``change`` is what it computes."""
 
-    state_names = ("first", "second")
+    state_names: ClassVar[tuple[str, ...]] = ("first", "second")
 
     def __init__(self, change: Callable[..., Any], **settings: Any) -> None:
         super().__init__(learning_rate=0.1)
@@ -183,6 +183,10 @@ def assert_same(library: Library, make: Callable[[], Optimizer], *given: Any) ->
     assert parameters.tobytes() == expected.tobytes()
     assert found.tobytes() == clipped.tobytes()
     assert other.step_count == one.step_count == len(rows)
+    states = one.state_dict(), other.state_dict()
+    assert [[x.tobytes() for x in state.values()] for state in states] == [
+        [x.tobytes() for x in states[0].values()]
+    ] * 2
     state, known = other.state_dict(), one.state_dict()
     assert {name: array.tobytes() for name, array in state.items()} == {
         name: array.tobytes() for name, array in known.items()
@@ -303,12 +307,28 @@ class Near(Own):
 
 def near(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
     decay, decay_of_squares, rate, more = [c[place] for place in self.places]
+    if self.averages_the_rate:
+        g = rate
     first = state[0] * decay + g
     second = state[1] * decay_of_squares + (g if self.squares else abs(p)) * g
     change = first / (xp.sqrt(second) + more)
     if self.looks_back:
         change = change + 0.5 * state[0]
     return change * rate, (first + p if self.adds else first, second)
+
+
+class Beside(Near):
+    """Adam, which also remembers what it computes on the way."""
+
+    state_names = ("first", "second", "third")
+
+
+def beside(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
+    decay, decay_of_squares, rate, more = c
+    square = g * g
+    first, second = state[0] * decay + g, state[1] * decay_of_squares + square
+    quotient = first / (xp.sqrt(second) + more)
+    return quotient * rate, (first, second, square if self.squares else quotient)
 
 
 @pytest.mark.parametrize("size", [1, 3, 512, 700])
@@ -321,6 +341,7 @@ def near(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
         ({"places": (0, 1, 3, 2)}, False),
         ({"places": (0, 1, 2, 2)}, False),
         ({"squares": False}, False),
+        ({"averages_the_rate": True}, False),
         ({"looks_back": True}, False),
         ({"adds": True}, False),
     ],
@@ -329,13 +350,25 @@ def near(self: Any, xp: Any, p: Any, g: Any, state: Any, c: Any) -> Any:
 def test_only_a_step_of_adam_is_one(
     library: Library, differs: dict[str, Any], fused: bool, dtype: str, size: int
 ) -> None:
-    settings = {"places": (0, 1, 2, 3), "squares": True, "looks_back": False, "adds": False}
+    settings: dict[str, Any] = {"places": (0, 1, 2, 3), "squares": True}
+    settings |= dict.fromkeys(("averages_the_rate", "looks_back", "adds"), False)
     make = partial(Near, near, **(settings | differs))
     parameters, rows = problem(size, dtype)
     parameters[:] = abs(parameters)
     passes, _ = traced_rule(make(), parameters, None, library.operations)
     assert (library.operations["adam"] in passes.records[:, 0]) == fused
     assert_same(library, make, parameters, abs(rows))
+
+
+@pytest.mark.parametrize(("squares", "fused"), [(True, True), (False, False)])
+def test_what_a_rule_remembers_beside_adam_is_computed(
+    library: Library, squares: bool, fused: bool
+) -> None:
+    make = partial(Beside, beside, squares=squares)
+    parameters, rows = problem(700)
+    passes, _ = traced_rule(make(), parameters, None, library.operations)
+    assert (library.operations["adam"] in passes.records[:, 0]) == fused
+    assert_same(library, make, parameters, rows)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

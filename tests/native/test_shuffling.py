@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp._native import _library, _shuffling
-from tinygrad_mlp._native._shuffling import shuffle
+from tinygrad_mlp._native._shuffling import FEWEST, shuffle
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     known = _library.Library(**{**vars(library), "shuffle": spied})
     monkeypatch.setattr(_shuffling, "in_use", lambda: known)
+    monkeypatch.setattr(_shuffling, "FEWEST", 0)
     return given
 
 
@@ -51,6 +52,16 @@ def test_whatever_gives_the_bits(lengths: list[int], bits: Any) -> None:
     assert order.tolist() == expected.tolist()
     assert ours.randint(2**31) == numpys.randint(2**31)
     assert lengths == [300]
+
+
+def test_few_numbers_are_left_to_numpy(lengths: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shuffling, "FEWEST", FEWEST)
+    for n in (FEWEST - 1, FEWEST):
+        order, expected = np.arange(n), np.arange(n)
+        shuffle(order, np.random.RandomState(1))
+        np.random.RandomState(1).shuffle(expected)
+        assert order.tobytes() == expected.tobytes()
+    assert lengths == [FEWEST]
 
 
 class Own(np.random.RandomState):

@@ -247,12 +247,13 @@ def _with_adam(
     square_before, decay_of_squares, of_g = _operands(square, "multiply_add")
     given = [targets.get(node, -1) for node in (step, mean, square)]
     in_place = [arrays[k] for k in given if k >= 0] == [p, mean_before, square_before]
-    n_readers = Counter([operand for node in nodes for operand in node.operands])
+    beside = [node for node in targets if node not in (step, mean, square)]
+    n_readers = Counter([*beside, *[operand for node in nodes for operand in node.operands]])
     inner = (quotient, mean, square, mean_before, square_before)
     first = coefficients.index(decay) if decay in coefficients else 0
     in_order = [decay, decay_of_squares, rate, more] == [*coefficients[first : first + 4]]
     read_once = all([n_readers[node] == 1 for node in inner])
-    if not (in_place and in_order and read_once and _is_square(of_g, g)):
+    if not (in_place and in_order and read_once and _is_square(of_g, g)) or g.single:
         return nodes
     gone = {quotient, mean, square, step, *([of_g] if n_readers[of_g] == 1 else [])}
     adam = Node("adam", (g, mean_before, square_before, decay))

@@ -1,4 +1,4 @@
-"""Locks: calls of a program take turns, and one function is recorded at a time."""
+"""Locks: calls of a program take turns."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import threading
 from weakref import WeakSet
 
-from tinygrad_mlp.compiler._hiding import recording_lock
-
 __all__ = ["Locked"]
 
 
 class Locked:
-    """What has a lock of its own, and takes it after the one of all recordings where it records.
+    """What has a lock of its own: the memory of a call is that of the next one.
+
+    Who records takes the lock of all recordings too, always before this one, and both by ``with``:
+    no code of Python is between it and a lock, in which Ctrl-C could leave one of them taken.
 
     A forked process makes new locks: who held one may not be there to release it.
 
@@ -21,38 +22,20 @@ class Locked:
     """
 
     def __init__(self) -> None:
-        self._make_locks()
-
-    def _make_locks(self) -> None:
-        # The memory of a call is that of the next one. Who records takes the lock of all recordings
-        # too, always before this one.
-        self._lock = threading.RLock()
-        self._after_recordings = _InOrder(recording_lock, self._lock)
+        self._make_lock()
         _all.add(self)
 
-
-class _InOrder:
-    """Two locks as one, taken in this order."""
-
-    def __init__(self, first: threading.RLock, second: threading.RLock) -> None:
-        self._first, self._second = first, second
-
-    def __enter__(self) -> None:
-        self._first.acquire()
-        self._second.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._second.release()
-        self._first.release()
+    def _make_lock(self) -> None:
+        self._lock = threading.RLock()
 
 
 _all: WeakSet[Locked] = WeakSet()
 
 
-def _make_all_locks() -> None:
+def _make_new_locks() -> None:
     for locked in _all:
-        locked._make_locks()
+        locked._make_lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_make_all_locks)
+    os.register_at_fork(after_in_child=_make_new_locks)

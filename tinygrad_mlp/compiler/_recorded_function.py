@@ -194,7 +194,7 @@ class RecordedFunction(Locked):
         >>> before, count.data
         (0.0, 1.0)
         """
-        with self._after_recordings:
+        with recording_lock, self._lock:
             self._kept = list(leaves)
             self._kept_numbers = np.array(read_numbers(self._kept), dtype=self._how.dtype)
             self._traces.clear()
@@ -215,7 +215,7 @@ class RecordedFunction(Locked):
         >>> first, before, program(3.0)
         (6.0, 6.0, 30.0)
         """
-        with self._after_recordings:
+        with recording_lock, self._lock:
             traces = [*self._traces.values(), *[bound.trace for bound in self._bound.values()]]
             try:
                 with self.within():
@@ -230,7 +230,7 @@ class RecordedFunction(Locked):
 
         What else is frozen, a module that keeps statistics for instance, the function may look at.
         """
-        with self._after_recordings:
+        with recording_lock, self._lock:
             self._change = changes[0]
             frozen = frozen_among(self._values)
             if self._how.differentiate and frozen != self._frozen:
@@ -260,7 +260,7 @@ class RecordedFunction(Locked):
 
     def _bind(self, shapes: Shapes) -> BoundTrace:
         """The runnable program for arrays of these shapes; recorded if there is none yet."""
-        with self._after_recordings:
+        with recording_lock, self._lock:
             return self._bound.get(shapes) or self._newly_bound(shapes)
 
     def _newly_bound(self, shapes: Shapes) -> BoundTrace:
