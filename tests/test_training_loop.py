@@ -86,6 +86,10 @@ class Kept:
             {"epochs": 90, "callbacks": [Says(2)], "batch_size": 4},
             {"n_steps": 6, "unasked": True, "pull": 0.0, "kept_epoch": 0},
         ),
+        (
+            {"validation_data": (X[:4], LABELS[:4])},
+            {"n_steps": 3, "unasked": True, "pull": 0.0, "kept_epoch": 0, "n_validation": 4},
+        ),
         *[
             (
                 {"callbacks": [Kept(epoch) for epoch in epochs]},
@@ -113,7 +117,7 @@ def test_what_the_advice_is_asked(
     assert of_history is history
     assert task is task_of(model)
     assert samples.X.tolist() == X.tolist()
-    assert named == asked
+    assert named == {"n_validation": None} | asked
     assert history.advice == advice
 
 
