@@ -101,11 +101,10 @@ def test_a_link_that_unpacks_to_too_much_is_refused_unread(shared_page: Played) 
         assert "#run=" not in page.page.url
 
 
-def test_a_file_that_is_too_large_for_a_run_is_refused_unread(page: Played) -> None:
-    page.page.set_input_files(
-        "#run-file",
-        {"name": "big.json", "mimeType": "application/json", "buffer": b" " * 16_000_001},
-    )
+def test_a_file_that_is_too_large_for_a_run_is_refused_unread(page: Played, tmp_path: Path) -> None:
+    path = tmp_path / "big.json"
+    path.write_bytes(b" " * 16_000_001)
+    page.page.set_input_files("#run-file", path)
     page.page.wait_for_selector("#notice.error")
     assert page.text("#notice-text") == "big.json has 16 MB: a run has less than 16 MB."
 

@@ -241,7 +241,8 @@ def test_a_hidden_page_has_no_stream_and_catches_up_later(tab: Tab) -> None:
         page.at(5)
 
 
-def test_a_hidden_page_says_that_it_is_there(tab: Tab) -> None:
+def test_a_hidden_page_says_that_it_is_there(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viz._play.streams.HEARTBEAT", 0.25)  # by which a closed stream is found
     with playing(tab) as page:
         assert page.serving
         pages = page.serving.served.pages
