@@ -81,7 +81,7 @@ def check(variant: Variant, folder: Path) -> str:
     if not variant.runs_with(reported_features()):
         return f"{variant.name}: not for this machine"
     program = folder / f"driver_{variant.name}"
-    # Not optimized: the same reads and writes are checked, and it is compiled in a third of the time.
+    # Not optimized: it reads and writes the same, and is compiled in a third of the time.
     flags = [*FLAGS, *variant.flags, "-O0", "-g", *WARNINGS]
     problem = build(ROOT / "tests" / "native" / "driver.c", program, flags)
     if problem:
