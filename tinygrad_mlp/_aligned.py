@@ -1,8 +1,7 @@
 """Arrays that begin where a cache line does.
 
 The widest vectors are as long as a cache line. In an array that begins elsewhere each of them lies
-in two lines, and reading or writing it takes twice the work: a pass over four arrays takes about
-1.25 times as long.
+in two lines, and to read or write it is twice the work.
 """
 
 from __future__ import annotations

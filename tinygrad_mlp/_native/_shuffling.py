@@ -19,8 +19,8 @@ FEWEST: Final = 50_000
 def shuffle(order: NDArray[np.int64], random_state: np.random.RandomState) -> None:
     """As ``random_state.shuffle(order)``: the order and the state afterwards are the same.
 
-    The C library takes four fifths of the time for a million: it does not wait for each number to
-    come from memory.
+    For many numbers the C library takes less time: it does not wait for each of them to come from
+    memory.
 
     Args:
         order: the numbers, (n,), changed in place.

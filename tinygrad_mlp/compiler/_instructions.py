@@ -58,7 +58,7 @@ class Buffer:
         return f"Buffer({self.name or 'temporary'}: {self.size}{' x B' if self.mapped else ''})"
 
 
-@dataclass(slots=True, unsafe_hash=True)  # not frozen: to make one would take five times as long
+@dataclass(slots=True, unsafe_hash=True)  # not frozen, which takes longer to make
 class Ref:
     """A strided view of a buffer; shape and strides count slots, a mapped one has an axis B more.
 

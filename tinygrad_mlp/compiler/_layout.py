@@ -91,7 +91,7 @@ class Constant:
     needs_grad: bool = False
 
 
-@dataclass(slots=True, unsafe_hash=True)  # not frozen: to make one would take five times as long
+@dataclass(slots=True, unsafe_hash=True)  # not frozen, which takes longer to make
 class View:
     """A strided view of a block, in slots; ``shape`` has the group's axes.
 

@@ -46,7 +46,7 @@ OPERATORS: Final[dict[str, Callable[..., Any]]] = {
 """What the operators of NumPy's numbers are called there."""
 
 
-@dataclass(slots=True, unsafe_hash=True)  # not frozen: to make one would take five times as long
+@dataclass(slots=True, unsafe_hash=True)  # not frozen, which takes longer to make
 class Symbol:
     """``factor * inv_b^scale * array``; without an array, a number.
 
